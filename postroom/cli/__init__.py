@@ -1,0 +1,1 @@
+"""The commands: click, exit codes, and the words for people."""

@@ -1,0 +1,169 @@
+"""The settings as the program sees them: frozen, units in the names, every value already checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from postroom.core.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A password that no repr, log line or traceback shows."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """Return the secret itself; call it only where it is sent."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('********')"
+
+
+class Tls(StrEnum):
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+    OFF = "off"
+
+
+class Action(StrEnum):
+    """What happens to a mail at its source once it is safe."""
+
+    KEEP = "keep"
+    SEEN = "seen"
+    FLAG = "flag"
+    MOVE = "move"
+    DELETE = "delete"
+    CUR = "cur"
+
+
+class Unknown(StrEnum):
+    """What happens to a mail for an org that does not exist."""
+
+    QUARANTINE = "quarantine"
+    LEAVE = "leave"
+
+
+class Zone(StrEnum):
+    """Which header fields may name the envelope recipient: those above the first Received, or all."""
+
+    RECEIVED = "received"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The after-action; `folder` goes with move, `flag` (an IMAP flag or keyword) with flag."""
+
+    action: Action
+    folder: str = ""
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """How a source's mails name their org: see docs/explanation/routing.md.
+
+    `org` pins the source to one org.  `trust` is the header names in order of preference; the first of them
+    that is present in the trusted zone decides, and nothing else does.
+    """
+
+    org: str | None
+    trust: tuple[str, ...]
+    trusted_hops: int
+    trusted_zone: Zone
+    to_cc: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    name: str
+    host: str
+    port: int
+    user: str
+    password: Secret | None
+    tls: Tls
+    tls_ca: Path | None
+    tls_verify: bool
+    folders: tuple[str, ...]
+    since_seconds: float | None
+    poll_seconds: float
+    max_per_poll: int
+    after: After
+    recipients: Recipients
+
+
+@dataclass(frozen=True, slots=True)
+class MaildirFolder:
+    """`cur` True means that mails another program already moved to cur/ are taken too."""
+
+    name: str
+    path: Path
+    cur: bool
+    watch: str  # "auto" (inotify and a rescan) | "poll" (rescan only)
+    poll_seconds: float
+    max_per_poll: int
+    after: After
+    recipients: Recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    slug: str
+    name: str
+    aliases: tuple[str, ...]
+    allow_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Orgs:
+    """`address` is how a slug is read from an envelope recipient: exactly one {org}, `*` for any text."""
+
+    unknown: Unknown
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    url: str
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    workers: int
+    attempts: int
+    backoff_first_seconds: float
+    backoff_cap_seconds: float
+    lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str
+    format: str  # "auto" | "console" | "json" | "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything `postroom.toml`, the environment and the defaults say together."""
+
+    state_dir: Path
+    orgs: Orgs
+    db: Database
+    storage: Storage
+    jobs: Jobs
+    limits: Limits
+    log: Log
+    org: Mapping[str, Org] = field(default_factory=dict)
+    mailbox: Mapping[str, Mailbox] = field(default_factory=dict)
+    maildir: Mapping[str, MaildirFolder] = field(default_factory=dict)

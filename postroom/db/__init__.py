@@ -1,0 +1,1 @@
+"""The rows: the only home of SQLAlchemy."""

@@ -1,0 +1,173 @@
+"""What the outside world does to postroom: archive, database, mail servers."""
+
+from __future__ import annotations
+
+from postroom.errors.base import Exit, OperatorError, PermanentError, TransientError
+
+# --- storage -------------------------------------------------------------------------------------
+
+
+class StoreUnavailable(TransientError):
+    """The archive cannot be written or read just now.
+
+    Look at the disk (full? read-only? not mounted?) and at the rights of `storage.url`.  Nothing is lost:
+    every mail stays in its mailbox until the archive is back.
+    """
+
+    code = "E-STORE"
+    exit = Exit.IO
+
+
+class ObjectMissing(PermanentError):
+    """An object that a row refers to is not in the archive.
+
+    Restore it from a backup under the same key; then replay the message.
+    """
+
+    code = "E-OBJECT-MISSING"
+    exit = Exit.IO
+
+
+class ObjectCorrupt(PermanentError):
+    """An object's bytes do not have the SHA-256 that its row recorded.
+
+    The disk or somebody changed it.  Restore it from a backup under the same key; then replay the message.
+    """
+
+    code = "E-OBJECT-CORRUPT"
+    exit = Exit.IO
+
+
+class SourceChanged(TransientError):
+    """A file changed or vanished between reading and archiving it.
+
+    Nothing to do: what is still there is read again at the next poll.
+    """
+
+    code = "E-SOURCE-CHANGED"
+
+
+# --- database ------------------------------------------------------------------------------------
+
+
+class DatabaseUnavailable(TransientError):
+    """The database cannot be reached, is locked, or its disk is full.
+
+    Look at the disk and at `db.url`.  Nothing is lost: every mail stays in its mailbox until it is back.
+    """
+
+    code = "E-DB"
+
+
+class DatabaseCorrupt(OperatorError):
+    """The SQLite file is damaged or is no database.
+
+    Move it away and restore a backup of it.  The archive still holds every mail: what the backup
+    does not know is taken again from it with `postroom ingest`.
+    """
+
+    code = "E-DB-CORRUPT"
+    exit = Exit.IO
+
+
+class SchemaMismatch(OperatorError):
+    """The database has another schema revision than this postroom.
+
+    Run `postroom db upgrade`, or, where the database is newer, install the newer postroom.
+    """
+
+    code = "E-DB-SCHEMA"
+
+
+class LeaseLost(TransientError):
+    """Another worker took over, so this one's commit was refused.
+
+    Nothing to do: the other one finishes the work.
+    """
+
+    code = "E-LEASE-LOST"
+
+
+# --- sources -------------------------------------------------------------------------------------
+
+
+class SourceUnavailable(TransientError):
+    """A mailbox or Maildir cannot be reached just now."""
+
+    code = "E-SOURCE"
+    exit = Exit.UNAVAILABLE
+
+
+class DnsFailed(SourceUnavailable):
+    """The mail server's name cannot be resolved.
+
+    Check `host` for a typing mistake, then the machine's resolver.
+    """
+
+    code = "E-IMAP-DNS"
+
+
+class ConnectFailed(SourceUnavailable):
+    """The mail server does not answer on that port.
+
+    Check `host`, `port` and the firewall; 993 is implicit TLS, 143 is STARTTLS.
+    """
+
+    code = "E-IMAP-CONNECT"
+
+
+class TlsFailed(SourceUnavailable):
+    """The TLS handshake failed, or the certificate is not one this machine trusts.
+
+    Check `host` (it must be the name in the certificate), `tls` and, for an own CA, `tls_ca`.
+    """
+
+    code = "E-IMAP-TLS"
+
+
+class LoginRefused(SourceUnavailable):
+    """The mail server refused user and password.
+
+    Check both.  Where the account has two-factor login, an app password is needed; Microsoft 365 takes no
+    passwords at all.
+    """
+
+    code = "E-IMAP-AUTH"
+    exit = Exit.AUTH
+
+
+class FolderRefused(SourceUnavailable):
+    """The mailbox has no such folder, or does not let this user open it.
+
+    `postroom check --connect` lists the folders that the server shows.
+    """
+
+    code = "E-IMAP-FOLDER"
+
+
+class ServerFault(SourceUnavailable):
+    """The mail server broke off or answered what no IMAP server should.
+
+    postroom tries again at the next poll; if it stays, the server's own log knows more.
+    """
+
+    code = "E-IMAP-SERVER"
+
+
+class SettleFailed(SourceUnavailable):
+    """The mail is safe, but the mailbox or Maildir refused the after-action.
+
+    Check that the target folder exists and that this user may write it; the next poll tries again.
+    """
+
+    code = "E-SETTLE"
+
+
+class MaildirUnusable(SourceUnavailable):
+    """The Maildir is not there, or postroom may not read or write it.
+
+    A Maildir has `new`, `cur` and `tmp`; postroom's user needs read, write and search rights on them.
+    """
+
+    code = "E-MAILDIR"
+    exit = Exit.IO

@@ -1,0 +1,96 @@
+"""What one message or one person brings: bad mail, bad input, a command that cannot be."""
+
+from __future__ import annotations
+
+from postroom.errors.base import Exit, OperatorError, PermanentError
+
+# --- one message ---------------------------------------------------------------------------------
+
+
+class Unroutable(PermanentError):
+    """No org can be read from the envelope recipient.
+
+    `postroom quarantine list` shows the mail and why; `postroom quarantine assign` gives it to an org.
+    """
+
+    code = "E-UNROUTABLE"
+
+
+class NotAMessage(PermanentError):
+    """The input is no RFC 5322 message: it has no header at all."""
+
+    code = "E-NOT-A-MESSAGE"
+
+
+class Unextractable(PermanentError):
+    """Taking the documents out failed three times; the raw message is kept.
+
+    `postroom explain` shows each attempt.
+    """
+
+    code = "E-EXTRACT"
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+class UsageFault(OperatorError):
+    """The command line asks for something that cannot be."""
+
+    code = "E-USAGE"
+    exit = Exit.USAGE
+
+
+class NotFound(OperatorError):
+    """There is nothing by that name or id."""
+
+    code = "E-NOT-FOUND"
+    exit = Exit.USAGE
+
+
+class OrgUnknown(OperatorError):
+    """There is no org by that slug.
+
+    `postroom org list` shows those there are; `postroom org add SLUG` makes one.
+    """
+
+    code = "E-ORG-UNKNOWN"
+    exit = Exit.UNKNOWN_ORG
+
+
+class ConfigFault(OperatorError):
+    """The configuration has faults; each is listed with its file and line.
+
+    `postroom check` lists them all at once.
+    """
+
+    code = "E-CONFIG"
+
+
+class SecretFault(OperatorError):
+    """A secret cannot be read, or its file can be read by everybody on the machine.
+
+    A secret file needs mode 0600 or 0640.
+    """
+
+    code = "E-SECRET"
+
+
+class Locked(OperatorError):
+    """Another postroom works on this state_dir.
+
+    Let it finish, or give this one a `state_dir` of its own; `fetch --once --skip-locked` leaves quietly.
+    """
+
+    code = "E-LOCKED"
+    exit = Exit.TEMPORARY
+
+
+class FileFault(OperatorError):
+    """A file or folder cannot be read or written.
+
+    Check that it exists and that this user has the rights.
+    """
+
+    code = "E-IO"
+    exit = Exit.IO

@@ -1,0 +1,1 @@
+"""The ways in: IMAP mailboxes and Maildir folders, behind one protocol."""

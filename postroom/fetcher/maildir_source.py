@@ -1,0 +1,1 @@
+"""A Maildir folder as a source."""

@@ -1,0 +1,103 @@
+"""What postroom asks of a source of mail, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from postroom.core.places import Cursor, Fingerprint, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One copy of a message whose raw bytes lie in a file of this machine.
+
+    `path` is a spool file, removed by the source when the next batch is asked for, or the Maildir file.
+    `sha256` and `size_bytes` are of those bytes.  `whole` is False for a message over the size limit: then
+    `path` holds its header block only, and nothing of it is archived.
+    """
+
+    place: Place
+    path: Path
+    sha256: str
+    size_bytes: int
+    internal_date: datetime
+    fingerprint: Fingerprint | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCopy:
+    """A copy recognised by its fingerprint after a UIDVALIDITY change; its body was not read again."""
+
+    place: Place
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some copies of one source and folder, and the cursor that is true once they are committed."""
+
+    fetched: tuple[Fetched, ...]
+    known: tuple[KnownCopy, ...] = ()
+    cursor: Cursor | None = None
+
+
+class Memory(Protocol):
+    """What postroom remembers of one source between polls; the database keeps it."""
+
+    def cursor(self, folder: str, uidvalidity: int) -> Cursor | None:
+        """Return how far this folder has been taken under this UIDVALIDITY; None if never."""
+        ...
+
+    def first_bound(self, folder: str) -> Cursor | None:
+        """Return the oldest cursor of this folder under any UIDVALIDITY; None if it was never opened."""
+        ...
+
+    def remember(self, cursor: Cursor) -> None:
+        """Store the cursor of a first connect, before the first batch, so that a crash keeps its `since`."""
+        ...
+
+    def known(self, folder: str, fingerprints: Collection[Fingerprint]) -> set[Fingerprint]:
+        """Return those of `fingerprints` that a sighting of this source and folder already has."""
+        ...
+
+    def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
+        """Return the copies left alone for want of an org, if orgs or aliases were added since."""
+        ...
+
+    def sighted(self, file_names: Collection[str]) -> set[str]:
+        """Return those of `file_names` (Maildir unique names) that are settled, or left alone."""
+        ...
+
+
+class MessageSource(Protocol):
+    """A mailbox or Maildir: lists and reads what is new, and forgets only what it is told to settle."""
+
+    @property
+    def name(self) -> str:
+        """Return the table name in the configuration (`orders` of `[mailbox.orders]`)."""
+        ...
+
+    def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+        """Yield what is new, at most `limit` copies, in batches of at most 50 copies or 32 MiB.
+
+        `since` replaces the configured bound of a first connect.  Reading changes nothing at the source.  A
+        batch that was not committed is met again next time.  Raises SourceUnavailable (DnsFailed,
+        ConnectFailed, TlsFailed, LoginRefused, FolderRefused, ServerFault, MaildirUnusable).
+        """
+        ...
+
+    def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Apply the after-action; return the places that are done, among them those that are gone.
+
+        Called only after the commit, safe to repeat.  Raises SourceUnavailable, SettleFailed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and spool files; safe to repeat, never raises."""
+        ...

@@ -1,0 +1,1 @@
+"""When it happens: the clock, the tasks, and how each is repeated."""

@@ -1,0 +1,1 @@
+"""Reading and writing Maildir folders, as qmail defined them."""

@@ -1,0 +1,1 @@
+"""Announcing documents to the next system."""

@@ -1,0 +1,1 @@
+"""What happens to a mail: accept, extract, announce, quarantine."""

@@ -1,0 +1,1 @@
+"""The optional bundled relay; it only ever writes into a Maildir."""

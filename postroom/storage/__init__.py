@@ -1,0 +1,1 @@
+"""The archive: write-once objects under content-addressed keys."""

@@ -1,0 +1,1 @@
+"""Containers that need outside decoders, each in a capped child process."""
