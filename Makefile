@@ -1,0 +1,72 @@
+# GNU make.  `make` alone lists the targets.  Everything is installed into .venv and nowhere else; the Debian
+# packages that the tests need are the one exception (tools/debian-packages tells what it does and what it never does).
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# PYTHON=python3.13   the Python that .venv is made with (default: python3, at least 3.11)
+# PACKAGES=           the Debian packages for `make test`; empty: install none
+# WORKERS=2           how many processes run the tests
+# KILLS=300           how often `make crash` kills postroom
+# UPGRADE=1           lets `make lock` move to newer releases
+PACKAGES ?= dovecot-imapd openssl
+WORKERS ?= 2
+KILLS ?= 300
+UPGRADE ?=
+export PYTHON
+
+# Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
+.PHONY: app dev packages
+app:
+	@tools/venv app
+dev: app
+	@tools/venv dev
+packages:
+	@tools/debian-packages $(PACKAGES)
+
+##
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: app ## Show a whole postroom at work in a temporary folder
+	@.venv/bin/postroom demo
+
+.PHONY: test
+test: dev packages ## Run all tests, against real servers where they can be had
+	@.venv/bin/pytest -n $(WORKERS)
+
+.PHONY: check
+check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules
+	@tools/check
+
+.PHONY: format
+format: dev ## Format the code and mend what the linter can mend
+	@.venv/bin/ruff format --quiet
+	@.venv/bin/ruff check --quiet --fix
+
+.PHONY: coverage
+coverage: dev packages ## Run the tests and show the lines that none of them reached
+	@.venv/bin/pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=html
+
+.PHONY: crash
+crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost
+	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash
+
+.PHONY: audit
+audit: dev ## Ask whether a pinned dependency has a known weakness
+	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.txt
+	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements-build.txt
+	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements-dev.txt
+
+.PHONY: lock
+lock: ## Compile the three requirements files from pyproject.toml (UPGRADE=1: newer releases)
+	@tools/lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove .venv and everything that tools left behind
+	@rm -rf .venv build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find postroom tests -name __pycache__ -type d -prune -exec rm -rf {} +
