@@ -1,1 +1,191 @@
-"""Reading and writing Maildir folders, as qmail defined them."""
+"""A Maildir: one file per mail, written whole under tmp, shown by rename, never changed after."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import pwd
+import re
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from postroom.errors import MaildirUnusable
+
+Shelf = Literal["new", "cur"]
+
+_SHELVES = ("tmp", "new", "cur")
+_counter = itertools.count(1)
+_LEADING_SECONDS = re.compile(r"\d+")
+
+
+def create(folder: Path) -> None:
+    """Make `folder` a Maildir, readable by its owner only; safe to repeat.  Raises MaildirUnusable."""
+    with explained("create", folder):
+        for shelf in _SHELVES:
+            (folder / shelf).mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync(folder)
+
+
+def create_subfolder(folder: Path, name: str) -> Path:
+    """Return the Maildir++ sub-folder `.name` of `folder`, made with its parent's mode when missing.
+
+    `name` is as it lies on disk: "." between levels, modified UTF-7.  Raises MaildirUnusable.
+    """
+    subfolder = folder / f".{name}"
+    with explained("create", subfolder):
+        if not (subfolder / "cur").is_dir():
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            for path in (subfolder, *(subfolder / shelf for shelf in _SHELVES)):
+                path.mkdir(mode=mode, exist_ok=True)
+            (subfolder / "maildirfolder").touch(
+                mode=0o600
+            )  # Maildir++: marks a sub-folder for delivery agents
+            sync(subfolder)
+            sync(folder)
+    return subfolder
+
+
+def unique_name() -> str:
+    """Return a file name that no other delivery on any host chooses: time, pid, counter, chance, host."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
+    return f"{seconds}.M{microseconds}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}.{host}"
+
+
+def deliver(folder: Path, *pieces: bytes) -> str:
+    """Write `pieces` as one mail into new/ and return its unique name.
+
+    When it returns, the mail survives a power cut; until then nobody sees it.  Raises MaildirUnusable, and
+    then no part of the mail is left behind.
+    """
+    name = unique_name()
+    waiting = folder / "tmp" / name
+    with explained("write", waiting):
+        try:
+            _write(waiting, pieces)
+            waiting.rename(folder / "new" / name)
+        except BaseException:
+            with suppress(OSError):
+                waiting.unlink(missing_ok=True)
+            raise
+        sync(folder / "new")
+    return name
+
+
+def listing(folder: Path, shelf: Shelf) -> list[str]:
+    """Return the names of the mails in new/ or cur/, oldest first by the time in the name.
+
+    Sub-folders, dot files, links and other things that are no mail are left out; no file is opened or
+    examined one by one, so that a hundred thousand are listed quickly.  Raises MaildirUnusable.
+    """
+    with explained("list", folder / shelf), os.scandir(folder / shelf) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False)
+        ]
+    return sorted(names, key=_age)
+
+
+def unique(file_name: str) -> str:
+    """Return the part of a file name that stays when a mail moves to cur or its flags change."""
+    return file_name.partition(":")[0]
+
+
+def flags(file_name: str) -> str:
+    """Return the flag letters after ":2,", "" where there are none."""
+    _, found, letters = file_name.partition(":2,")
+    return letters if found else ""
+
+
+def locate(folder: Path, names: Collection[str]) -> dict[str, Path]:
+    """Return where the mails with these unique names lie now, in new or cur; those gone are left out.
+
+    A mail reader may move a mail from new to cur at any moment, so new is looked at first.  A rename during
+    a listing can hide a file from it: what is missing is looked for a second time.  Raises MaildirUnusable.
+    """
+    found: dict[str, Path] = {}
+    for name in names:
+        with explained("look into", folder / "new"):
+            if _is_there(folder / "new" / name):
+                found[name] = folder / "new" / name
+    for shelf in ("cur", "new", "cur"):
+        missing = set(names) - found.keys()
+        if not missing:
+            break
+        here: Shelf = "cur" if shelf == "cur" else "new"
+        found.update(
+            (unique(name), folder / shelf / name) for name in listing(folder, here) if unique(name) in missing
+        )
+    return found
+
+
+def sync(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut.  Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def explained(act: str, path: Path) -> Iterator[None]:
+    """Turn an OSError inside into MaildirUnusable that names the path, the user and the way out."""
+    try:
+        yield
+    except OSError as error:
+        raise MaildirUnusable(f"cannot {act} {path}: {fault(error)}", fix=way_out(error, path)) from error
+
+
+def fault(error: OSError) -> str:
+    """Return what the system said, and as whom it was asked."""
+    return f"{error.strerror or error} (as user {_user()})"
+
+
+def way_out(error: OSError, path: Path) -> str:
+    """Return what a person can do about `error` at `path`, "" where nobody knows."""
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return "correct `path`, or create the Maildir: it has the folders new, cur and tmp"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"give {_user()} read, write and search rights (rwx) on new, cur and tmp around {path}"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"free some space on the disk that holds {path}"
+    if error.errno == errno.EROFS:
+        return f"mount the disk that holds {path} for writing"
+    return ""
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, ValueError):  # ValueError: a name with NUL in it lies nowhere
+        return False
+    return True
+
+
+def _age(name: str) -> tuple[int, str]:
+    seconds = _LEADING_SECONDS.match(name)
+    return (int(seconds.group()) if seconds else 0, name)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
