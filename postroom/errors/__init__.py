@@ -29,6 +29,7 @@ from postroom.errors.outside import (
 )
 from postroom.errors.people import (
     ConfigFault,
+    Fault,
     FileFault,
     Locked,
     NotAMessage,
@@ -47,6 +48,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DnsFailed",
     "Exit",
+    "Fault",
     "FileFault",
     "FolderRefused",
     "LeaseLost",

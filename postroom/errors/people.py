@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from postroom.errors.base import Exit, OperatorError, PermanentError
 
 # --- one message ---------------------------------------------------------------------------------
@@ -58,6 +61,25 @@ class OrgUnknown(OperatorError):
     exit = Exit.UNKNOWN_ORG
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of the configuration: where, which key, what is wrong, and the way out.
+
+    `path` is a file as the user named it, or "env POSTROOM_..."; `line` counts from 1, 0 where there is none.
+    """
+
+    path: str
+    line: int
+    key: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        words = f"{self.message}; {self.hint}" if self.hint else self.message
+        return ": ".join(part for part in (place, self.key, words) if part)
+
+
 class ConfigFault(OperatorError):
     """The configuration has faults; each is listed with its file and line.
 
@@ -65,6 +87,10 @@ class ConfigFault(OperatorError):
     """
 
     code = "E-CONFIG"
+
+    def __init__(self, message: str = "", *, faults: Sequence[Fault] = (), fix: str = "") -> None:
+        super().__init__(message or "\n".join(str(fault) for fault in faults), fix=fix)
+        self.faults = tuple(faults)
 
 
 class SecretFault(OperatorError):

@@ -1,0 +1,107 @@
+"""Loading the configuration: files, then variables, then defaults; every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from postroom.config import checks, sections, sources
+from postroom.config import schema as s
+from postroom.config.env import merge_env
+from postroom.config.find import read_all
+from postroom.config.notes import Notes
+from postroom.config.reader import Context, Table
+from postroom.config.settings import Settings
+from postroom.config.tree import Tree, merge
+from postroom.core.routing import address_pattern
+from postroom.errors import ConfigFault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings; for each key its origin ("default", "postroom.toml:12", "env POSTROOM_...") and how it is
+    shown, secrets masked; the warnings for every start; the files that were read.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    shown: Mapping[str, str]
+    warnings: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of `postroom config show`."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def load(
+    explicit: Path | None,
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    home: Path,
+    is_root: bool,
+    secrets: bool = False,
+) -> Loaded:
+    """Return what files, variables and defaults say together; it changes nothing and may be repeated.
+
+    `explicit` is the file of `-c`.  With `secrets`, passwords are fetched from where they are; without, every
+    password is None.  Raises ConfigFault, which carries all faults, and nothing else.
+    """
+    notes, tree = Notes(), Tree()
+    files = read_all(explicit, environ=environ, cwd=cwd, home=home, notes=notes)
+    for file in files:
+        merge(tree, file, notes)
+    merge_env(tree, environ, cwd, notes)
+    state_dir = Path("/var/lib/postroom") if is_root else home / ".local" / "state" / "postroom"
+    settings = _settings(tree, Context(environ, cwd, home, state_dir, secrets), notes)
+    if notes.faults:
+        raise ConfigFault(faults=notes.in_order())
+    return Loaded(
+        settings, notes.origins, notes.shown, tuple(notes.warnings), tuple(file.path for file in files)
+    )
+
+
+def show(loaded: Loaded) -> list[Shown]:
+    """Return every effective key with its value as TOML, secrets masked, and its origin."""
+    return [Shown(key, value, loaded.origins[key]) for key, value in loaded.shown.items()]
+
+
+def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:
+    def table(section: str, name: str = "") -> Table:
+        return Table(tree, section, name, context=context, notes=notes)
+
+    def family(name: str, build: Callable[[Table], T]) -> dict[str, tuple[Table, T]]:
+        tables = [table(name, each) for each in tree.names(name)]
+        return {each.name: (each, build(each)) for each in tables}
+
+    state_dir = table(s.TOP).take_path(s.STATE_DIR, str(context.state_dir_default)) or Path()
+    orgs = sections.orgs(table("orgs"))
+    literal = address_pattern(orgs.address).domain is not None
+    org = family("org", sections.org)
+    mailbox = family("mailbox", lambda each: sources.mailbox(each, literal_domain=literal))
+    maildir = family("maildir", lambda each: sources.maildir(each, literal_domain=literal))
+    checks.check_names(org, mailbox, maildir, notes)
+    checks.check_aliases(org)
+    checks.check_doubles(mailbox, maildir)
+    return Settings(
+        state_dir=state_dir,
+        orgs=orgs,
+        db=sections.db(table("db"), state_dir),
+        storage=sections.storage(table("storage"), state_dir),
+        jobs=sections.jobs(table("jobs")),
+        limits=sections.limits(table("limits")),
+        log=sections.log(table("log")),
+        org={name: built for name, (_, built) in org.items()},
+        mailbox={name: built for name, (_, built) in mailbox.items()},
+        maildir={name: built for name, (_, built) in maildir.items()},
+    )

@@ -1,0 +1,103 @@
+"""Building the settings that are no sources: orgs, database, archive, jobs, limits, log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postroom.config import schema as s
+from postroom.config.reader import Table
+from postroom.config.settings import Database, Jobs, Log, Org, Orgs, Storage
+from postroom.config.toml import written
+from postroom.core.limits import Limits
+
+_SQLITE = "sqlite:///"
+_FILE = "file://"
+
+
+def orgs(table: Table) -> Orgs:
+    """Return what is true of all orgs."""
+    return Orgs(unknown=table.take(s.ORGS_UNKNOWN), address=table.take(s.ORGS_ADDRESS))
+
+
+def org(table: Table) -> Org:
+    """Return one org; its table name is its slug."""
+    return Org(
+        slug=table.name,
+        name=table.take(s.ORG_NAME, table.name) or table.name,
+        aliases=table.take(s.ORG_ALIASES),
+        allow_from=table.take(s.ORG_ALLOW_FROM),
+    )
+
+
+def db(table: Table, state_dir: Path) -> Database:
+    """Return the database; a relative SQLite path starts where the key was set."""
+    url = _expanded(table, s.DB_URL, state_dir)
+    if not url.startswith(_SQLITE):
+        table.fault(
+            s.DB_URL, "this release knows SQLite only", 'write "sqlite:////var/lib/postroom/postroom.db"'
+        )
+    elif not _is_sqlite_path(url.removeprefix(_SQLITE)):
+        table.fault(s.DB_URL, "must name a file, without options", f'the default is "{s.DB_URL.default}"')
+    else:
+        url = f"{_SQLITE}{table.folder(s.DB_URL) / url.removeprefix(_SQLITE)}"
+        table.show(s.DB_URL, written(url))
+    password = table.take_secret(s.DB_PASSWORD)
+    if table.has(s.DB_PASSWORD):
+        table.warn(s.DB_PASSWORD, "is not used: SQLite has no passwords")
+    return Database(url=url, password=password)
+
+
+def storage(table: Table, state_dir: Path) -> Storage:
+    """Return the archive; what follows file:// is taken as it stands, with no %-escapes."""
+    url = _expanded(table, s.STORAGE_URL, state_dir)
+    if not url.startswith(_FILE):
+        table.fault(
+            s.STORAGE_URL, "this release knows local files only", 'write "file:///var/lib/postroom/archive"'
+        )
+    elif not url.startswith(f"{_FILE}/") or url == f"{_FILE}/":
+        table.fault(s.STORAGE_URL, "must name an absolute folder", 'write "file:///var/lib/postroom/archive"')
+    else:
+        table.show(s.STORAGE_URL, written(url))
+    return Storage(url=url)
+
+
+def jobs(table: Table) -> Jobs:
+    """Return how work is done and tried again."""
+    first, cap = table.take(s.JOBS_BACKOFF)
+    return Jobs(
+        workers=table.take(s.JOBS_WORKERS),
+        attempts=table.take(s.JOBS_ATTEMPTS),
+        backoff_first_seconds=first,
+        backoff_cap_seconds=cap,
+        lease_seconds=table.take(s.JOBS_LEASE),
+    )
+
+
+def limits(table: Table) -> Limits:
+    """Return the bounds of one message."""
+    return Limits(
+        message_bytes=table.take(s.LIMITS_MESSAGE),
+        attachment_bytes=table.take(s.LIMITS_ATTACHMENT),
+        attachments=table.take(s.LIMITS_ATTACHMENTS),
+        parts=table.take(s.LIMITS_PARTS),
+        nesting=table.take(s.LIMITS_NESTING),
+        header_bytes=table.take(s.LIMITS_HEADER),
+        header_fields=table.take(s.LIMITS_HEADER_FIELDS),
+        parsed_field_bytes=table.take(s.LIMITS_HEADER_FIELD),
+    )
+
+
+def log(table: Table) -> Log:
+    """Return how the log looks."""
+    return Log(level=table.take(s.LOG_LEVEL), format=table.take(s.LOG_FORMAT))
+
+
+def _expanded(table: Table, key: s.Key[str], state_dir: Path) -> str:
+    template = table.take(key)
+    if "{" in template.replace("{state_dir}", ""):
+        table.fault(key, "has a { that is not {state_dir}")
+    return template.replace("{state_dir}", str(state_dir))
+
+
+def _is_sqlite_path(path: str) -> bool:
+    return bool(path) and "?" not in path and not path.startswith((":memory:", "file:")) and path[-1] != "/"

@@ -1,0 +1,143 @@
+"""Building the mailboxes and Maildirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from postroom.config import schema as s
+from postroom.config.mail_values import is_loopback
+from postroom.config.reader import Table
+from postroom.config.settings import Action, After, Mailbox, MaildirFolder, Recipients, Tls, Zone
+from postroom.config.toml import written
+
+T = TypeVar("T")
+IMAPS_PORT = 993
+IMAP_PORT = 143
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientKeys:
+    """The five keys that both kinds of source have."""
+
+    org: s.Key[str | None]
+    trust: s.Key[tuple[str, ...]]
+    hops: s.Key[int]
+    zone: s.Key[Zone]
+    to_cc: s.Key[bool]
+
+
+MAILBOX_RECIPIENTS = RecipientKeys(
+    s.MAILBOX_ORG, s.MAILBOX_TRUST, s.MAILBOX_TRUSTED_HOPS, s.MAILBOX_TRUSTED_ZONE, s.MAILBOX_TO_CC
+)
+MAILDIR_RECIPIENTS = RecipientKeys(
+    s.MAILDIR_ORG, s.MAILDIR_TRUST, s.MAILDIR_TRUSTED_HOPS, s.MAILDIR_TRUSTED_ZONE, s.MAILDIR_TO_CC
+)
+
+
+def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
+    """Return one mailbox; `literal_domain` is True where orgs.address names the domain, as to_cc needs."""
+    tls = table.take(s.MAILBOX_TLS)
+    folders = _folders(table)
+    built = Mailbox(
+        name=table.name,
+        host=table.take(s.MAILBOX_HOST).strip(),
+        port=table.take(s.MAILBOX_PORT, IMAPS_PORT if tls is Tls.IMPLICIT else IMAP_PORT),
+        user=table.take(s.MAILBOX_USER),
+        password=table.take_secret(s.MAILBOX_PASSWORD),
+        tls=tls,
+        tls_ca=table.take_path(s.MAILBOX_TLS_CA),
+        tls_verify=table.take(s.MAILBOX_TLS_VERIFY),
+        folders=folders,
+        since_seconds=table.take(s.MAILBOX_SINCE),
+        poll_seconds=table.take(s.MAILBOX_POLL),
+        max_per_poll=table.take(s.MAILBOX_MAX_PER_POLL),
+        after=_mailbox_after(table, folders),
+        recipients=_recipients(table, MAILBOX_RECIPIENTS, literal_domain=literal_domain),
+    )
+    _check_encryption(table, built)
+    return built
+
+
+def maildir(table: Table, *, literal_domain: bool) -> MaildirFolder:
+    """Return one Maildir; a relative folder to move to lies in the Maildir itself."""
+    path = table.take_path(s.MAILDIR_PATH) or Path()
+    return MaildirFolder(
+        name=table.name,
+        path=path,
+        cur=table.take(s.MAILDIR_CUR),
+        watch=table.take(s.MAILDIR_WATCH),
+        poll_seconds=table.take(s.MAILDIR_POLL),
+        max_per_poll=table.take(s.MAILDIR_MAX_PER_POLL),
+        after=_maildir_after(table, path),
+        recipients=_recipients(table, MAILDIR_RECIPIENTS, literal_domain=literal_domain),
+    )
+
+
+def inbox_folded(folder: str) -> str:
+    """Return the folder's name as IMAP compares it: INBOX in any letter case is one (RFC 9051 5.1)."""
+    return "INBOX" if folder.upper() == "INBOX" else folder
+
+
+def _folders(table: Table) -> tuple[str, ...]:
+    one = table.take(s.MAILBOX_FOLDER)
+    many = table.take(s.MAILBOX_FOLDERS, [one] if one else None)
+    if one and table.has(s.MAILBOX_FOLDERS):
+        table.fault(s.MAILBOX_FOLDER, "stands beside folders", "keep one of the two")
+    if not many:
+        table.fault(s.MAILBOX_FOLDERS, "must name at least one folder")
+    folded = [inbox_folded(folder) for folder in many]
+    for folder in dict.fromkeys(each for each in folded if folded.count(each) > 1):
+        table.fault(s.MAILBOX_FOLDERS, f"names {written(folder)} twice")
+    return many
+
+
+def _mailbox_after(table: Table, folders: tuple[str, ...]) -> After:
+    after = table.take(s.MAILBOX_AFTER)
+    if after.action is Action.MOVE and inbox_folded(after.folder) in {inbox_folded(each) for each in folders}:
+        table.fault(s.MAILBOX_AFTER, f"moves mail to {written(after.folder)}, which is polled itself")
+    return after
+
+
+def _maildir_after(table: Table, path: Path) -> After:
+    after = table.take(s.MAILDIR_AFTER)
+    if after.action is not Action.MOVE:
+        return after
+    target = path / after.folder
+    if target == path:
+        table.fault(
+            s.MAILDIR_AFTER, "moves mail to the Maildir itself", 'write a folder such as ".Processed"'
+        )
+    return replace(after, folder=str(target))
+
+
+def _recipients(table: Table, keys: RecipientKeys, *, literal_domain: bool) -> Recipients:
+    found = Recipients(
+        org=table.take(keys.org),
+        trust=table.take(keys.trust),
+        trusted_hops=table.take(keys.hops),
+        trusted_zone=table.take(keys.zone),
+        to_cc=table.take(keys.to_cc),
+    )
+    if found.to_cc and not literal_domain:
+        hint = 'write it like "orders+{org}@intake.example.com": To and Cc hold strangers\' addresses too'
+        table.fault(keys.to_cc, "needs orgs.address with a domain of your own", hint)
+    return found
+
+
+def _check_encryption(table: Table, built: Mailbox) -> None:
+    if not table.is_sound(s.MAILBOX_HOST, s.MAILBOX_TLS):
+        return
+    in_clear = built.tls is Tls.OFF and not is_loopback(built.host)
+    if in_clear and table.has(s.MAILBOX_PASSWORD):
+        hint = 'tls = "implicit" or "starttls"; "off" is for this machine only'
+        table.fault(s.MAILBOX_TLS, f"would send the password to {built.host} unencrypted", hint)
+    elif in_clear:
+        table.warn(s.MAILBOX_TLS, f"mail travels from {built.host} unencrypted")
+    if built.tls is not Tls.OFF and not built.tls_verify:
+        table.warn(
+            s.MAILBOX_TLS_VERIFY, f"whoever sits between can pass for {built.host} and read the password"
+        )
+    if not table.has(s.MAILBOX_PASSWORD):
+        table.warn(s.MAILBOX_PASSWORD, "is not set, so the login will be refused")
