@@ -56,7 +56,7 @@ def unique_name() -> str:
     """Return a file name that no other delivery on any host chooses: time, pid, counter, chance, host."""
     seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
-    return f"{seconds}.M{microseconds}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}.{host}"
+    return f"{seconds}.M{microseconds:06d}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}.{host}"
 
 
 def deliver(folder: Path, *pieces: bytes) -> str:

@@ -70,7 +70,11 @@ class Memory(Protocol):
         ...
 
     def sighted(self, file_names: Collection[str]) -> set[str]:
-        """Return those of `file_names` (Maildir unique names) that are settled, or left alone."""
+        """Return those of `file_names` (Maildir unique names) that have a settled sighting."""
+        ...
+
+    def left_alone(self) -> set[str]:
+        """Return the file names left alone for want of an org, while no org or alias was added since."""
         ...
 
 

@@ -1,0 +1,157 @@
+"""One logged-in IMAP connection, whose every fault names host, port and user and says the way out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
+
+from postroom.config.settings import Mailbox
+from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.fetcher.imap_login import log_in
+from postroom.fetcher.imap_open import open_client
+from postroom.fetcher.imap_words import peer, said
+
+_QUIET_SECONDS = 1.0  # a connection unused for longer is asked whether it still lives
+
+T = TypeVar("T")
+
+# What the library's reader of answers raises when a server sends nonsense.
+_NONSENSE = (ValueError, TypeError, AttributeError, IndexError, KeyError, AssertionError, RecursionError)
+BROKEN = (IMAPClientAbortError, ProtocolError, OSError, *_NONSENSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A folder as the server showed it when it was opened; `uid_next` is None where it said none."""
+
+    folder: str
+    uidvalidity: int
+    uid_next: int | None
+    exists: int
+    permanent_flags: frozenset[str] | None
+
+    def keeps(self, flag: str) -> bool:
+        """Return whether `flag` outlives the session (RFC 9051 7.1: no PERMANENTFLAGS means all do)."""
+        kept = self.permanent_flags
+        return kept is None or flag.lower() in kept or ("\\*" in kept and not flag.startswith("\\"))
+
+
+class Connection:
+    """Opens itself when first asked, and anew after a break; one thread uses it at a time."""
+
+    def __init__(self, settings: Mailbox) -> None:
+        self._settings = settings
+        self._client: Any = None
+        self._used = 0.0
+        self._selected: tuple[str, bool] | None = None
+
+    def ready(self) -> None:
+        """Be logged in; a connection that died since its last use is replaced.
+
+        Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, ServerFault.
+        """
+        if self._client is not None and time.monotonic() - self._used > _QUIET_SECONDS:
+            try:
+                self._client.noop()
+            except (IMAPClientError, *BROKEN):
+                self._drop()
+        if self._client is None:
+            client = open_client(self._settings)
+            log_in(client, self._settings)
+            self._client = client
+        self._used = time.monotonic()
+
+    def ask(
+        self,
+        doing: str,
+        question: Callable[[Any], T],
+        refused: type[ServerFault | SettleFailed | FolderRefused] = ServerFault,
+        fix: str = "",
+    ) -> T:
+        """Return the answer to one command; `doing` says in words what was wanted.
+
+        `refused` is raised when the server says NO or BAD.  A broken connection is ServerFault, and the next
+        command opens a new one.
+        """
+        if self._client is None:
+            self.ready()
+        try:
+            answer = question(self._client)
+        except BROKEN as error:
+            self._drop()
+            raise ServerFault(f"{peer(self._settings)}: broke off while {doing}: {said(error)}") from error
+        except IMAPClientError as error:
+            message = f"{peer(self._settings)} refused {doing}: server said {said(error)!r}"
+            raise refused(message, fix=fix) from error
+        self._used = time.monotonic()
+        return answer
+
+    def search(self, criteria: Sequence[object]) -> set[int]:
+        """Return the UIDs in the open folder that meet `criteria`.  Raises ServerFault."""
+        return self.ask("a search", lambda client: set(client.search(list(criteria))))
+
+    def fetch(self, uids: Sequence[int], fields: Sequence[str]) -> Mapping[int, Mapping[bytes, Any]]:
+        """Return what the server says of each of `uids`; what it is silent about is left out.
+
+        UIDs are always a list of numbers: the library runs a range such as "1:*" and then fails on its own
+        answer.  Raises ServerFault.
+        """
+        return self.ask("a fetch", lambda client: client.fetch(list(uids), list(fields)) or {})
+
+    def select(self, folder: str, *, read_only: bool) -> Opened:
+        """Open `folder` anew, by EXAMINE when `read_only`.  Raises FolderRefused, ServerFault."""
+        self._selected = None
+        answer = self.ask(
+            f"to open the folder {folder!r}",
+            lambda client: client.select_folder(folder, readonly=read_only),
+            refused=FolderRefused,
+            fix="correct `folder` (postroom check --connect lists the folders)"
+            + ("" if read_only else '; or after = "keep", if this user may only read it'),
+        )
+        uidvalidity = answer.get(b"UIDVALIDITY")
+        if uidvalidity is None:
+            raise ServerFault(f"{peer(self._settings)}: no UIDVALIDITY for the folder {folder!r}")
+        self._selected = (folder, read_only)
+        flags = answer.get(b"PERMANENTFLAGS")
+        return Opened(
+            folder=folder,
+            uidvalidity=uidvalidity,
+            uid_next=answer.get(b"UIDNEXT"),
+            exists=answer.get(b"EXISTS", 0),
+            permanent_flags=None if flags is None else frozenset(f.decode("latin-1").lower() for f in flags),
+        )
+
+    def stay_in(self, opened: Opened, *, read_only: bool) -> None:
+        """Make sure that `opened` is the folder the next command meets: UIDs mean nothing elsewhere.
+
+        Raises FolderRefused, ServerFault, also when its UIDVALIDITY changed in between.
+        """
+        if self._client is not None and self._selected == (opened.folder, read_only):
+            return
+        again = self.select(opened.folder, read_only=read_only)
+        if again.uidvalidity != opened.uidvalidity:
+            raise ServerFault(
+                f"{peer(self._settings)}: the folder {opened.folder!r} was made anew while it was read"
+            )
+
+    def close(self) -> None:
+        """Log out; never raises."""
+        client, self._client, self._selected = self._client, None, None
+        if client is not None:
+            with suppress(IMAPClientError, *BROKEN):
+                client.logout()
+            _shut(client)
+
+    def _drop(self) -> None:
+        client, self._client, self._selected = self._client, None, None
+        _shut(client)
+
+
+def _shut(client: Any) -> None:
+    with suppress(IMAPClientError, *BROKEN):
+        client.shutdown()

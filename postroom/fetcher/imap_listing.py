@@ -1,0 +1,135 @@
+"""What a folder holds: the UIDs to look at, and of each its size and date, before any body is read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from postroom.core.places import Cursor, Fingerprint
+from postroom.errors import ServerFault
+from postroom.fetcher.batching import in_chunks
+from postroom.fetcher.imap_connection import Connection, Opened
+
+LISTED_AT_ONCE = 500  # UIDs of ten digits make a command of 5,500 bytes; servers take 8,000 (RFC 7162 4)
+_SEARCHED_AT_ONCE = 20_000  # mails; an answer of more than a million bytes is refused by Python's imaplib
+
+_MESSAGE_ID_ONLY = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+_MESSAGE_ID = re.compile(
+    rb"^message-id[ \t]*:((?:[^\r\n]*)(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
+)
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One mail as the server lists it; `internal_date` is None where it gave none that can be read."""
+
+    uid: int
+    size_bytes: int
+    internal_date: datetime | None
+    message_id_sha256: str = ""
+
+    def fingerprint(self, message_id_sha256: str) -> Fingerprint | None:
+        if self.internal_date is None:
+            return None
+        return Fingerprint(message_id_sha256, self.internal_date, self.size_bytes)
+
+
+def highest_uid(connection: Connection, opened: Opened) -> int:
+    """Return the highest UID given out so far.  Raises ServerFault."""
+    if opened.uid_next is not None:
+        return opened.uid_next - 1
+    return max(_search(connection, opened, ["UID", "1:*"]), default=0)  # RFC 3501 made UIDNEXT optional
+
+
+def new_uids(connection: Connection, opened: Opened, cursor: Cursor) -> list[int]:
+    """Return the UIDs after the cursor, ascending, without those the server knows to be too old.
+
+    SINCE goes by whole days in the server's zone, so it is asked a day generously; the exact bound is for
+    whoever knows the INTERNALDATE.  Raises ServerFault.
+    """
+    first = cursor.last_uid + 1
+    found: set[int] = set()
+    if cursor.since is not None and first <= cursor.since_until_uid:
+        day = (cursor.since.astimezone(UTC) - timedelta(days=1)).date()
+        found |= _search(connection, opened, ["UID", f"{first}:{cursor.since_until_uid}", "SINCE", day])
+        first = cursor.since_until_uid + 1
+    # `n:*` names the last mail also when its UID is below n (RFC 9051 6.4.9).
+    found |= {uid for uid in _search(connection, opened, ["UID", f"{first}:*"]) if uid >= first}
+    return sorted(found)
+
+
+def still_there(connection: Connection, uids: Sequence[int], *which: str) -> set[int]:
+    """Return those of `uids` (a few hundred at most) that the open folder holds; `which` narrows the search.
+
+    Raises ServerFault.
+    """
+    return connection.search(["UID", ",".join(map(str, uids)), *which]) & set(uids)
+
+
+def list_mails(
+    connection: Connection, opened: Opened, uids: Sequence[int], *, message_ids: bool, read_only: bool
+) -> dict[int, Listed]:
+    """Return size and date of each of `uids`, and its Message-ID's digest where asked, without those gone.
+
+    Raises ServerFault, also when the server finds a UID and will not describe it: passing over it loses it.
+    """
+    wanted = ["INTERNALDATE", "RFC822.SIZE", *([_MESSAGE_ID_ONLY] if message_ids else [])]
+    listed: dict[int, Listed] = {}
+    for chunk in in_chunks(uids, LISTED_AT_ONCE):
+        connection.stay_in(opened, read_only=read_only)
+        listed |= {mail.uid: mail for mail in _described(connection.fetch(chunk, wanted))}
+        mute = [uid for uid in chunk if uid not in listed]
+        if mute and (there := still_there(connection, mute)):
+            raise ServerFault(
+                f"the server lists UID {min(there)} in {opened.folder!r}, but gives no size of it"
+            )
+    return listed
+
+
+def message_id_sha256(header: bytes) -> str:
+    """Return the digest of the first Message-ID in a header block or mail, unfolded; "" for none."""
+    end = _END_OF_HEADER.search(header)
+    field = _MESSAGE_ID.search(header, 0, end.start() + 1 if end else len(header))
+    value = re.sub(rb"[\r\n]", b"", field.group(1)).strip(b" \t") if field else b""
+    return hashlib.sha256(value).hexdigest() if value else ""
+
+
+def _search(connection: Connection, opened: Opened, criteria: Sequence[object]) -> set[int]:
+    """Search in ranges of mail numbers, from the newest down.
+
+    When mails are expunged meanwhile, the rest moves to lower numbers: downwards that is met twice,
+    upwards it would be missed.
+    """
+    found: set[int] = set()
+    for last in range(opened.exists, 0, -_SEARCHED_AT_ONCE):
+        numbers = (
+            [f"{max(1, last - _SEARCHED_AT_ONCE + 1)}:{last}"] if opened.exists > _SEARCHED_AT_ONCE else []
+        )
+        found |= connection.search([*numbers, *criteria])
+    return found
+
+
+def _described(answer: Mapping[int, Mapping[bytes, Any]]) -> Iterator[Listed]:
+    for uid, fields in answer.items():
+        size = fields.get(b"RFC822.SIZE")
+        if isinstance(size, int):
+            yield Listed(uid, size, _moment(fields.get(b"INTERNALDATE")), _listed_message_id(fields))
+
+
+def _listed_message_id(fields: Mapping[bytes, Any]) -> str:
+    for key, value in fields.items():
+        if key.startswith(b"BODY[HEADER.FIELDS") and isinstance(value, bytes):
+            return message_id_sha256(value)
+    return ""
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    try:
+        return value and (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None

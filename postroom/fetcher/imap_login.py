@@ -1,0 +1,79 @@
+"""User and password to the server, never in the clear over a network, never into a fault's words."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
+
+from postroom.config.settings import Mailbox, Tls
+from postroom.errors import LoginRefused, ServerFault
+from postroom.fetcher.imap_open import is_loopback
+from postroom.fetcher.imap_words import peer, said
+
+# RFC 5530 3: the password may be right, the server cannot say just now.
+_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
+_ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
+
+
+def log_in(client: Any, settings: Mailbox) -> None:
+    """Log in, or shut the connection.  Raises LoginRefused, ServerFault; neither shows the password."""
+    try:
+        _log_in(client, settings)
+    except (LoginRefused, ServerFault):
+        with suppress(IMAPClientError, OSError):
+            client.shutdown()
+        raise
+
+
+def _log_in(client: Any, settings: Mailbox) -> None:
+    if settings.tls is Tls.OFF and not is_loopback(client):
+        raise LoginRefused(
+            f"{peer(settings)}: the password is not sent unencrypted over a network",
+            fix='tls = "implicit" (port 993) or tls = "starttls" (port 143)',
+        )
+    password = settings.password.reveal() if settings.password else ""
+    try:
+        _offer(client, settings.user, password)
+        client.normalise_times = False  # times with their zone, as the server gave them
+    # The cause is cut off on purpose: it may hold the line that was sent.
+    except (LoginError, IMAPClientError, OSError, ValueError) as error:
+        raise _refusal(client, settings, error, password) from None
+
+
+def _offer(client: Any, user: str, password: str) -> None:
+    """LOGIN takes ASCII only (RFC 9051 6.2.3); AUTHENTICATE PLAIN takes everything."""
+    plain = client.has_capability("AUTH=PLAIN")
+    if plain and (client.has_capability("LOGINDISABLED") or not (user + password).isascii()):
+        client.plain_login(user, password)
+    else:
+        client.login(user if _ATOM.fullmatch(user) else _quoted(user), password)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _refusal(
+    client: Any, settings: Mailbox, error: BaseException, password: str
+) -> LoginRefused | ServerFault:
+    if isinstance(error, UnicodeError):
+        words = "the server takes ASCII passwords only"
+    else:
+        words = said(error).replace(password, "********") if password else said(error)
+    if isinstance(error, IMAPClientAbortError | OSError) or _PASSING.search(words):
+        return ServerFault(f"{peer(settings)}: the login was broken off: {words}")
+    return LoginRefused(f"{peer(settings)}: login refused: server said {words!r}", fix=_way_out(client))
+
+
+def _way_out(client: Any) -> str:
+    with suppress(IMAPClientError, OSError, ValueError):
+        offered = {capability.decode("latin-1") for capability in client.capabilities()}
+        mechanisms = sorted(word for word in offered if word.startswith("AUTH="))
+        if mechanisms and not {"AUTH=PLAIN", "AUTH=LOGIN"} & set(mechanisms) and "LOGINDISABLED" in offered:
+            return (
+                f"the server offers {', '.join(mechanisms)} only: passwords are switched off for this account"
+            )
+    return "correct `user` and `password`; where the account has two-factor login, make an app password"

@@ -1,0 +1,62 @@
+"""Files that hold fetched mails until the batch they belong to is committed."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroom.errors import StoreUnavailable
+
+PREFIX = "postroom-"
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """The bytes as they were written: hex digest and size."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class Spool:
+    """Writes files under a folder and remembers them; not durable, for the mailbox still holds every mail."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: list[Path] = []
+
+    def write(self, pieces: Iterable[bytes]) -> Spooled:
+        """Return a new file with `pieces` in it.  Raises StoreUnavailable, and leaves no half file behind.
+
+        What `pieces` itself raises comes through.
+        """
+        digest = hashlib.sha256()
+        size = 0
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=self._folder, prefix=PREFIX, suffix=".eml", delete=False
+            ) as file:
+                path = Path(file.name)
+                self._files.append(path)
+                for piece in pieces:
+                    digest.update(piece)
+                    size += file.write(piece)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot write the spool {self._folder}: {error.strerror or error}",
+                fix="look at the disk and the rights of `state_dir`",
+            ) from error
+        return Spooled(path, digest.hexdigest(), size)
+
+    def empty(self) -> None:
+        """Unlink every file written so far; never raises, safe to repeat."""
+        for path in self._files:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._files.clear()
