@@ -1,0 +1,212 @@
+"""Where the parts of a message lie: one pass over the raw bytes, by offsets, whatever the bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from postroom.core.headers import HeaderBlock, Raw, lines_end_in_cr, read_header_block
+from postroom.core.limits import DEFAULT_LIMITS, Limits
+from postroom.core.part import Declared, Part, declared
+
+_LONGEST_BOUNDARY = 1_000  # bytes; RFC 2046 5.1.1 allows 70, a line may have 998
+_PEEK = 4_096  # bytes of a body in which an undeclared boundary is looked for
+_LIKELY_BOUNDARY = re.compile(rb"(?:^|[\r\n])--([^\r\n]{1,200})(?=[\r\n]+content-)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message taken apart: its own header, and every part in the order of the bytes, containers too.
+
+    `defects` and `limits` are those of all parts together.  There is always at least one part.
+    """
+
+    header: HeaderBlock
+    parts: tuple[Part, ...]
+    defects: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+    @property
+    def leaves(self) -> tuple[Part, ...]:
+        """Return the parts that have content of their own."""
+        return tuple(part for part in self.parts if not part.is_container)
+
+
+def walk(raw: Raw, limits: Limits = DEFAULT_LIMITS) -> Message:
+    """Return the parts of `raw`.
+
+    Never raises; linear in the length of `raw`; its cost does not grow with the depth of nesting.  At
+    `limits.parts` the walk ends, at `limits.nesting` a container is not entered: what was found stands and
+    the limit is named, as it is where more than `limits.attachments` parts are attachments by their header.
+    """
+    return _Walk(raw, limits).message()
+
+
+@dataclass(slots=True)
+class _Found:
+    """A part on its way to be a Part; `boundary` and what follows only matter while it is open."""
+
+    path: str
+    start: int
+    said: Declared
+    body_start: int
+    body_end: int = -1
+    is_container: bool = False
+    boundary: bytes | None = None
+    closed: bool = False
+    children: int = 0
+    defects: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+
+    @property
+    def child_path(self) -> str:
+        """Return the path of the child that is counted last."""
+        inner = "" if self.path == "0" else self.path.removesuffix(".0") + "."
+        return f"{inner}{self.children}"
+
+    def part(self) -> Part:
+        """Return the finished part."""
+        said = self.said
+        return Part(
+            path=self.path,
+            start=self.start,
+            body_start=self.body_start,
+            body_end=self.body_end,
+            content_type=said.content_type,
+            charset=said.charset,
+            filename=said.filename,
+            disposition=said.disposition,
+            content_id=said.content_id,
+            transfer_encoding=said.transfer_encoding,
+            is_container=self.is_container,
+            defects=tuple(dict.fromkeys([*said.defects, *self.defects])),
+            limits=tuple(dict.fromkeys([*said.limits, *self.limits])),
+        )
+
+
+class _Walk:
+    """One pass over one message."""
+
+    def __init__(self, raw: Raw, limits: Limits) -> None:
+        self.raw, self.bounds, self.end = raw, limits, len(raw)
+        self.found: list[_Found] = []
+        self.open: list[_Found] = []  # the way from the root to the part that is read now
+        self.boundaries: frozenset[bytes] = frozenset()
+        self.over: list[str] = []
+        bare_cr = lines_end_in_cr(raw)
+        some = rb"{0,%d}" % _LONGEST_BOUNDARY
+        self.dashes = re.compile(
+            rb"[\r\n]--([^\r\n]" + some + rb")" if bare_cr else rb"\n--([^\n]" + some + rb")"
+        )
+        self.line = re.compile(rb"[^\r\n]*(?:\r\n?|\n)?" if bare_cr else rb"[^\n]*\n?")
+
+    def message(self) -> Message:
+        """Walk, and return what was found."""
+        header = self._enter_message(0, "")
+        position = self._resume()
+        while not self.over and (self.boundaries and (hit := self.dashes.search(self.raw, position))):
+            position = self._meet(hit)
+        self._leave(0, self.end)
+        parts = tuple(found.part() for found in self.found)
+        attached = [p for p in parts if not p.is_container and (p.filename or p.disposition == "attachment")]
+        if len(attached) > self.bounds.attachments:
+            self.over.append("attachments")
+        defects = dict.fromkeys(defect for part in parts for defect in part.defects)
+        limits = dict.fromkeys([limit for part in parts for limit in part.limits] + self.over)
+        return Message(header, parts, tuple(defects), tuple(limits))
+
+    def _resume(self) -> int:
+        """Return where to look for the next boundary: the line break before the newest body counts too."""
+        return max(0, self.found[-1].body_start - 1)
+
+    def _meet(self, hit: re.Match[bytes]) -> int:
+        """Act on a line that begins with "--"; return where to go on."""
+        line = hit.group(1).rstrip(b" \t\r")
+        closing = line not in self.boundaries and line.endswith(b"--")
+        level = self._level(line[:-2] if closing else line, closing=closing)
+        if level is None:
+            return hit.end()
+        self._leave(level + 1, self._before(hit.start()))
+        parent = self.open[level]
+        if closing:
+            parent.closed = True
+            return hit.end()
+        if parent.closed:
+            parent.closed = False
+            parent.defects.append("part after the end boundary")
+        parent.children += 1
+        after = self.line.match(self.raw, hit.end())
+        start = after.end() if after else self.end
+        digest = parent.said.content_type == "multipart/digest"  # RFC 2046 5.1.5
+        self._enter(start, parent.child_path, "message/rfc822" if digest else "text/plain")
+        return self._resume()
+
+    def _level(self, boundary: bytes, *, closing: bool) -> int | None:
+        """Return the innermost open part with that boundary; a closed one may be opened again."""
+        if boundary not in self.boundaries:
+            return None
+        levels = [level for level, found in enumerate(self.open) if found.boundary == boundary]
+        still_open = [level for level in levels if not self.open[level].closed]
+        if closing or still_open:
+            return still_open[-1] if still_open else None
+        return levels[-1]
+
+    def _before(self, line_break: int) -> int:
+        """Return the end of a body: the line break in front of a boundary belongs to the boundary."""
+        crlf = bytes(self.raw[max(0, line_break - 1) : line_break + 1]) == b"\r\n"
+        return line_break - 1 if crlf else line_break
+
+    def _enter_message(self, start: int, inside: str) -> HeaderBlock:
+        """Enter the part that a message itself is, down to the first that is no attached message."""
+        return self._enter(start, f"{inside}1", "text/plain", root=True)
+
+    def _enter(self, start: int, path: str, default_type: str, *, root: bool = False) -> HeaderBlock:
+        """Read a header and make its part the one that is read now; go on into attached messages."""
+        first: HeaderBlock | None = None
+        while True:
+            block = read_header_block(self.raw, start, None, self.bounds)
+            first = first or block
+            if len(self.found) >= self.bounds.parts:
+                self.over.append("parts")
+                return first
+            part = self._add(
+                start, path, declared(block, default_type, self.bounds), block.body_start, root=root
+            )
+            if not (part.is_container and part.said.is_open_message and "nesting" not in part.limits):
+                return first
+            start, path, default_type, root = part.body_start, f"{part.path}.1", "text/plain", True
+
+    def _add(self, start: int, path: str, said: Declared, body_start: int, *, root: bool) -> _Found:
+        part = _Found(path, start, said, body_start)
+        boundary = self._boundary(part) if said.is_multipart else b""
+        part.is_container = bool(boundary) or said.is_open_message
+        if root and boundary:
+            part.path = path.removesuffix("1") + "0"
+        if part.is_container and sum(found.is_container for found in self.open) >= self.bounds.nesting:
+            part.limits.append("nesting")
+        elif boundary:
+            part.boundary = boundary
+        self.found.append(part)
+        self.open.append(part)
+        self._remember_boundaries()
+        return part
+
+    def _boundary(self, part: _Found) -> bytes:
+        if part.said.boundary:
+            return part.said.boundary
+        peek = bytes(self.raw[max(0, part.body_start - 1) : part.body_start + _PEEK])
+        likely = _LIKELY_BOUNDARY.search(peek)
+        part.defects.append("boundary guessed" if likely else "multipart without boundary")
+        return likely.group(1).rstrip(b" \t") if likely else b""
+
+    def _leave(self, level: int, end: int) -> None:
+        """End the open parts from `level` on at offset `end`."""
+        for part in self.open[level:]:
+            part.body_end = max(part.body_start, end)
+            if part.boundary is not None and not part.closed and not self.over:
+                part.defects.append("end boundary missing" if part.children else "multipart without parts")
+        del self.open[level:]
+        self._remember_boundaries()
+
+    def _remember_boundaries(self) -> None:
+        self.boundaries = frozenset(part.boundary for part in self.open if part.boundary is not None)
