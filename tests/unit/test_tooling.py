@@ -15,6 +15,7 @@ from tests.unit.scripts import run, write_script
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FAKE_PYTHON = """#!/bin/sh
 case "$1 $2" in
     "-c "*_base_executable*) echo "$0" ;;
@@ -176,3 +177,12 @@ def test_ci_checks_and_tests_with_nothing_skipped(tmp_path: Path) -> None:
 
     corpus = tmp_path / "shared" / "corpus"
     assert done.stdout.splitlines() == [f"check CI=true corpus={corpus}", f"test CI=true corpus={corpus}"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_in_the_pages_leads_to_a_file(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
