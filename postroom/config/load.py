@@ -73,7 +73,14 @@ def load(
 
 def show(loaded: Loaded) -> list[Shown]:
     """Return every effective key with its value as TOML, secrets masked, and its origin."""
-    return [Shown(key, value, loaded.origins[key]) for key, value in loaded.shown.items()]
+    order = s.keys()
+
+    def rank(key: str) -> tuple[int, str, int]:
+        section, *name, leaf = key.split(".") if "." in key else (s.TOP, key)
+        path = ".".join(filter(None, (section, *("*" for _ in name), leaf)))
+        return s.SECTIONS.index(section), ".".join(name), order.index(path)
+
+    return [Shown(key, loaded.shown[key], loaded.origins[key]) for key in sorted(loaded.shown, key=rank)]
 
 
 def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:

@@ -75,7 +75,7 @@ class Table:
         cell = self._cells.get(key.leaf)
         raw = cell.raw if cell else key.default if default is None else default
         if cell is None and key.required:
-            self.fault(key, "is missing", key.meaning)
+            self.fault(key, "is missing", f'add {key.leaf} = "...": {key.meaning}')
         try:
             value = key.kind.parse(raw)
         except ValueFault as fault:
@@ -94,6 +94,16 @@ class Table:
             value = self._context.home.joinpath(*value.parts[1:])
         path = self._place(key).folder / value
         self.show(key, written(str(path)))
+        return path
+
+    def take_file(self, key: Key[Path | None]) -> Path | None:
+        """Return an absolute path; where secrets are asked for, the file there must be readable too."""
+        path = self.take_path(key)
+        if path is not None and self._context.secrets:
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                self.fault(key, f"cannot be read: {error.strerror}")
         return path
 
     def take_secret(self, key: Key[SecretSpec | None]) -> Secret | None:

@@ -146,6 +146,7 @@ LOG_LEVEL = Key(
 LOG_FORMAT = Key("log.format", v.word(("auto", "console", "json", "journal")), "auto", "how a line looks")
 
 ALL: tuple[Key[Any], ...] = tuple(each for each in list(globals().values()) if isinstance(each, Key))
+SECTIONS = tuple(dict.fromkeys(key.section for key in ALL))  # TOP first, then every table
 
 
 def keys() -> list[str]:
@@ -156,8 +157,3 @@ def keys() -> list[str]:
 def section(name: str) -> dict[str, Key[Any]]:
     """Return the keys of one section by their leaf; empty where there is no such section."""
     return {key.leaf: key for key in ALL if key.section == name}
-
-
-def sections() -> list[str]:
-    """Return the names of all tables, the families among them."""
-    return list(dict.fromkeys(key.section for key in ALL if key.section != TOP))

@@ -6,10 +6,12 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from postroom.config.settings import Secret
+from postroom.config.toml import written
 from postroom.config.values import Kind, ValueFault, named
 from postroom.errors import SecretFault
 
@@ -38,8 +40,8 @@ class SecretSpec:
             return '"********"'
         if self.way == "command":
             more = ', "..."' if len(self.words) > 1 else ""
-            return f'{{ command = ["{self.words[0]}"{more}] }}'
-        return f'{{ {self.way} = "{self.words[0]}" }}'
+            return f"{{ command = [{written(self.words[0])}{more}] }}"
+        return f"{{ {self.way} = {written(self.words[0])} }}"
 
 
 def secret() -> Kind[SecretSpec]:
@@ -151,7 +153,8 @@ def _answer(words: tuple[str, ...], folder: Path) -> bytes:
         try:
             answer, _ = running.communicate(timeout=_COMMAND_SECONDS)
         except subprocess.TimeoutExpired as error:
-            os.killpg(running.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
             raise ValueFault(f"gave no answer in {_COMMAND_SECONDS} seconds") from error
     if running.returncode:
         raise ValueFault(f"ended with exit code {running.returncode}", "run it by hand as postroom's user")

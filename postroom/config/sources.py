@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,12 +42,12 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
     folders = _folders(table)
     built = Mailbox(
         name=table.name,
-        host=table.take(s.MAILBOX_HOST).strip(),
+        host=table.take(s.MAILBOX_HOST),
         port=table.take(s.MAILBOX_PORT, IMAPS_PORT if tls is Tls.IMPLICIT else IMAP_PORT),
         user=table.take(s.MAILBOX_USER),
         password=table.take_secret(s.MAILBOX_PASSWORD),
         tls=tls,
-        tls_ca=table.take_path(s.MAILBOX_TLS_CA),
+        tls_ca=table.take_file(s.MAILBOX_TLS_CA),
         tls_verify=table.take(s.MAILBOX_TLS_VERIFY),
         folders=folders,
         since_seconds=table.take(s.MAILBOX_SINCE),
@@ -61,16 +61,15 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
 
 
 def maildir(table: Table, *, literal_domain: bool) -> MaildirFolder:
-    """Return one Maildir; a relative folder to move to lies in the Maildir itself."""
-    path = table.take_path(s.MAILDIR_PATH) or Path()
+    """Return one Maildir."""
     return MaildirFolder(
         name=table.name,
-        path=path,
+        path=table.take_path(s.MAILDIR_PATH) or Path(),
         cur=table.take(s.MAILDIR_CUR),
         watch=table.take(s.MAILDIR_WATCH),
         poll_seconds=table.take(s.MAILDIR_POLL),
         max_per_poll=table.take(s.MAILDIR_MAX_PER_POLL),
-        after=_maildir_after(table, path),
+        after=_maildir_after(table),
         recipients=_recipients(table, MAILDIR_RECIPIENTS, literal_domain=literal_domain),
     )
 
@@ -100,16 +99,12 @@ def _mailbox_after(table: Table, folders: tuple[str, ...]) -> After:
     return after
 
 
-def _maildir_after(table: Table, path: Path) -> After:
+def _maildir_after(table: Table) -> After:
     after = table.take(s.MAILDIR_AFTER)
-    if after.action is not Action.MOVE:
-        return after
-    target = path / after.folder
-    if target == path:
-        table.fault(
-            s.MAILDIR_AFTER, "moves mail to the Maildir itself", 'write a folder such as ".Processed"'
-        )
-    return replace(after, folder=str(target))
+    if after.action is Action.MOVE and (after.folder[0] in "/~" or not after.folder.strip("/. ")):
+        hint = 'write a name such as "Processed": it is made as the folder .Processed in it'
+        table.fault(s.MAILDIR_AFTER, f"{written(after.folder)} is no folder of the Maildir", hint)
+    return after
 
 
 def _recipients(table: Table, keys: RecipientKeys, *, literal_domain: bool) -> Recipients:

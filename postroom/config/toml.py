@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 
 _LONGEST = 60
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -46,17 +47,27 @@ def parse_value(text: str) -> object:
 
 
 def written(value: object) -> str:
-    """Return `value` as TOML, cut to one short line; never raises for what TOML can hold."""
+    """Return `value` as TOML for people, long text cut; never raises for what TOML can hold."""
+    return _toml(value, _LONGEST)
+
+
+def spelled(value: object) -> str:
+    """Return `value` as TOML, whole: reading it gives `value` again, if it is one that our keys take."""
+    return _toml(value, None)
+
+
+def _toml(value: object, longest: int | None) -> str:
     if isinstance(value, str):
-        return quoted(value if len(value) <= _LONGEST else value[:_LONGEST] + "...")
+        return quoted(value if longest is None or len(value) <= longest else value[:longest] + "...")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return str(value) if abs(value) < 10**18 else "a very long number"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(written(each) for each in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{bare(key)} = {written(each)}" for key, each in value.items()) + " }"
+        return "[" + ", ".join(_toml(each, longest) for each in value) + "]"
+    if isinstance(value, Mapping):
+        pairs = (f"{bare(key)} = {_toml(each, longest)}" for key, each in value.items())
+        return "{ " + ", ".join(pairs) + " }"
     return str(value)
 
 
@@ -66,8 +77,8 @@ def quoted(text: str) -> str:
 
 
 def bare(key: str) -> str:
-    """Return `key` as TOML writes it: bare where it may be."""
-    return key if _BARE.fullmatch(key) else quoted(key)
+    """Return `key` as TOML writes it, bare where it may be, a very long one cut."""
+    return key if _BARE.fullmatch(key) and len(key) <= _LONGEST else written(key)
 
 
 def _escape(found: re.Match[str]) -> str:

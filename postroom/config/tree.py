@@ -9,7 +9,7 @@ from postroom.config import schema
 from postroom.config.find import TomlFile
 from postroom.config.hints import did_you_mean, not_yet
 from postroom.config.notes import Notes, Where
-from postroom.config.toml import bare, written
+from postroom.config.toml import bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ def merge(tree: Tree, file: TomlFile, notes: Notes) -> None:
             _put(tree, file, (name,), raw)
         elif name in schema.FAMILIES:
             _merge_family(tree, file, name, raw, notes)
-        elif name in schema.sections():
+        elif name in schema.SECTIONS and name != schema.TOP:
             _merge_table(tree, file, (name,), raw, notes)
         else:
-            known = [*schema.section(schema.TOP), *schema.sections()]
+            known = [*schema.section(schema.TOP), *filter(None, schema.SECTIONS)]
             _unknown(file, (name,), known, notes)
 
 
@@ -84,7 +84,7 @@ def _merge_table(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object,
         notes.fault(file.where(path), path[0], "must be a table", f"write [{path[0]}] and its keys below")
         return
     tree.open(path[0], path[1] if len(path) > 1 else "", file.where(path))
-    known = schema.section(path[0])
+    known = list(schema.section(path[0]))
     for leaf, value in raw.items():
         if leaf in known:
             _put(tree, file, (*path, leaf), value)
@@ -100,14 +100,10 @@ def _put(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object) -> None
     tree.open(section, name, replace(where, line=1)).cells[path[-1]] = Cell(raw, where, inner)
 
 
-def _unknown(file: TomlFile, path: tuple[str, ...], known: object, notes: Notes) -> None:
+def _unknown(file: TomlFile, path: tuple[str, ...], known: list[str], notes: Notes) -> None:
     leaf = path[-1]
-    names = list(known) if isinstance(known, dict | list) else []
-    hint = not_yet(leaf) or _home(leaf) or did_you_mean(leaf, names)
-    message = (
-        "unknown key" if len(written(leaf)) == len(leaf) + len('""') else "unknown key with odd characters"
-    )
-    notes.fault(file.where(path), ".".join(bare(part) for part in path), message, hint)
+    hint = not_yet(leaf) or _home(leaf) or did_you_mean(leaf, known)
+    notes.fault(file.where(path), ".".join(bare(part) for part in path), "unknown key", hint)
 
 
 def _home(leaf: str) -> str:
