@@ -1,0 +1,104 @@
+"""Step by step to a mailbox, for `postroom check --connect`: which step fails, and what to do about it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from imapclient.exceptions import IMAPClientError
+
+from postroom.config.settings import Action, Mailbox, Tls
+from postroom.errors import FolderRefused, PostroomError, SourceUnavailable
+from postroom.fetcher.imap_connection import Connection
+from postroom.fetcher.imap_open import CONNECT_SECONDS, connect_fault, open_client, resolve
+
+_FOLDERS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step and what came out; `error` is None when it went well."""
+
+    name: str
+    words: str
+    error: PostroomError | None = None
+
+
+def probe(settings: Mailbox) -> Iterator[Step]:
+    """Yield DNS, TCP, TLS, login, folders and after-action as they are tried; the first that fails ends it.
+
+    Nothing changes in the mailbox: folders are listed and opened by EXAMINE.  Raises nothing of its own.
+    """
+    connection = Connection(settings)
+    steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("DNS", lambda: f"{settings.host} -> {', '.join(resolve(settings))}"),
+        ("TCP", lambda: _tcp(settings)),
+        ("TLS", lambda: _tls(settings)),
+        ("login", lambda: _login(connection, settings)),
+        ("folders", lambda: _folders(connection, settings)),
+        ("after", lambda: _after(connection, settings)),
+    )
+    try:
+        for name, step in steps:
+            try:
+                yield Step(name, step())
+            except SourceUnavailable as error:
+                yield Step(name, str(error), error)
+                return
+    finally:
+        connection.close()
+
+
+def _tcp(settings: Mailbox) -> str:
+    started = time.monotonic()
+    try:
+        socket.create_connection((settings.host, settings.port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise connect_fault(settings, error) from error
+    return f"{settings.port} in {(time.monotonic() - started) * 1000:.0f} ms"
+
+
+def _tls(settings: Mailbox) -> str:
+    client = open_client(settings)
+    try:
+        encrypted = client.socket()
+        if settings.tls is Tls.OFF:
+            return "off: neither the password nor the mails are encrypted"
+        version = encrypted.version().replace("TLSv", "TLS ")
+    finally:
+        with suppress(IMAPClientError, OSError):
+            client.logout()
+    return f"{version}, certificate {'valid' if settings.tls_verify else 'NOT verified (tls_verify = false)'}"
+
+
+def _login(connection: Connection, settings: Mailbox) -> str:
+    connection.ready()
+    return settings.user
+
+
+def _folders(connection: Connection, settings: Mailbox) -> str:
+    answer: list[Any] = connection.ask("a folder list", lambda client: client.list_folders())
+    names = sorted(str(name) for _flags, _delimiter, name in answer)
+    shown = ", ".join(names[:_FOLDERS_SHOWN]) + (", ..." if len(names) > _FOLDERS_SHOWN else "")
+    opened = []
+    for folder in settings.folders:
+        try:
+            opened.append(connection.select(folder, read_only=True))
+        except FolderRefused as error:
+            raise FolderRefused(str(error), fix=f"the server shows these folders: {shown}") from error
+    return ", ".join(f"{folder.folder} ({folder.exists} mails)" for folder in opened) + f"; it shows {shown}"
+
+
+def _after(connection: Connection, settings: Mailbox) -> str:
+    action = settings.after.action
+    removes = action in {Action.MOVE, Action.DELETE}
+    can = connection.ask("its capabilities", lambda client: set(client.capabilities()))
+    if not removes or b"UIDPLUS" in can or (action is Action.MOVE and b"MOVE" in can):
+        return str(action)
+    return (
+        f"{action}; the server has no UIDPLUS, so mails are marked \\Deleted and stay until someone expunges"
+    )

@@ -1,0 +1,7 @@
+"""Real servers, started once for all tests that need them."""
+
+from __future__ import annotations
+
+from tests.servers.fixtures import dovecot
+
+__all__ = ["dovecot"]
