@@ -71,20 +71,16 @@ class MaildirSource:
     # --- reading ---------------------------------------------------------------------------------
 
     def _copies(self, memory: Memory, unreadable: list[MaildirUnusable]) -> Iterator[Fetched]:
-        again = {place.file_name for place in memory.left("", 0)}
-        for chunk in in_chunks(self._files(), _NAMES_AT_ONCE):
-            names = {maildir.unique(path.name) for path in chunk if _is_text(path.name)}
-            skipped = memory.sighted(names) - again
-            for path in chunk:
-                if maildir.unique(path.name) not in skipped:
-                    yield from self._read(path, unreadable)
-
-    def _files(self) -> list[Path]:
-        root = self._settings.path
-        files = [root / "new" / name for name in maildir.listing(root, "new")]
-        if self._settings.cur:
-            files += [root / "cur" / name for name in maildir.listing(root, "cur")]
-        return files
+        root, alone = self._settings.path, memory.left_alone()
+        shelves: tuple[maildir.Shelf, ...] = ("new", "cur") if self._settings.cur else ("new",)
+        for shelf in shelves:
+            for chunk in in_chunks(maildir.listing(root, shelf), _NAMES_AT_ONCE):
+                # In new/ all is pending; in cur/ lie also the mails that were settled there.
+                names = {maildir.unique(name) for name in chunk if shelf == "cur" and _is_text(name)}
+                skipped = alone | (memory.sighted(names) if names else set())
+                for name in chunk:
+                    if maildir.unique(name) not in skipped:
+                        yield from self._read(root / shelf / name, unreadable)
 
     def _read(self, path: Path, unreadable: list[MaildirUnusable]) -> Iterator[Fetched]:
         """Yield the copy at `path`, or nothing where it is gone, no plain file, or unreadable."""

@@ -251,7 +251,7 @@ def test_a_mail_left_alone_comes_again_only_when_orgs_were_added(bench: Bench) -
     bench.deliver(mail(1))
     for batch in bench.source.batches(memory, limit=1):
         memory.commit(batch)
-        memory.left_alone = [copy.place for copy in batch.fetched]
+        memory.alone = [copy.place for copy in batch.fetched]
 
     before = take(bench, memory)
     memory.orgs_were_added = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from postroom.core.places import Cursor, Fingerprint, Place
-from postroom.fetcher.source import Batch
+from postroom.fetcher.source import Batch, Fetched, KnownCopy
 
 
 class MemoryInRam:
@@ -15,11 +15,12 @@ class MemoryInRam:
         self.cursors: dict[tuple[str, int], Cursor] = {}
         self.fingerprints: dict[str, set[Fingerprint]] = {}
         self.settled: set[str] = set()
-        self.left_alone: list[Place] = []
+        self.alone: list[Place] = []
         self.orgs_were_added = False
 
     def commit(self, batch: Batch) -> None:
-        for copy in (*batch.fetched, *batch.known):
+        copies: list[Fetched | KnownCopy] = [*batch.fetched, *batch.known]
+        for copy in copies:
             if copy.fingerprint is not None:
                 self.fingerprints.setdefault(copy.place.folder, set()).add(copy.fingerprint)
         if batch.cursor is not None:
@@ -38,12 +39,11 @@ class MemoryInRam:
         return self.fingerprints.get(folder, set()) & set(fingerprints)
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
-        if not self.orgs_were_added:
-            return []
-        return [
-            place for place in self.left_alone if (place.folder, place.uidvalidity) == (folder, uidvalidity)
-        ]
+        here = [place for place in self.alone if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
+        return here if self.orgs_were_added else []
 
     def sighted(self, file_names: Collection[str]) -> set[str]:
-        left = {place.file_name for place in self.left_alone}
-        return set(file_names) & (self.settled | left)
+        return set(file_names) & self.settled
+
+    def left_alone(self) -> set[str]:
+        return set() if self.orgs_were_added else {place.file_name for place in self.alone}
