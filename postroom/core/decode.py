@@ -16,8 +16,9 @@ from postroom.core.part import Part
 Status = Literal["ok", "repaired", "failed"]
 
 _BLANKS = b" \t\r\n\f\v"
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]+=*[A-Za-z0-9+/=]*")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_NOT_BASE64 = bytes(code for code in range(256) if code not in _BASE64)
+_PADDING = (b"", b"", b"==", b"=")  # by the letters over
 # Blanks at the end of a line were added on the way (RFC 2045 6.7 (3)).
 _TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)")
@@ -62,43 +63,40 @@ def _base64(body: bytes) -> Decoded:
 def _damaged_base64(body: bytes) -> Decoded:
     """Decode run by run: each "=" ends one, for senders join files that were encoded one by one."""
     defects: dict[str, None] = {}
-    runs = [run for run in body.translate(None, _BLANKS).split(b"=") if run]
-    if len(runs) > 1:  # behind the padding only whole lines count: a mailing list's footer is no base64
-        runs = _runs_by_line(body)
-        defects["base64 goes on behind its padding"] = None
-    if not runs:
-        return (
-            Decoded(b"") if not body.strip(_BLANKS + b"=") else Decoded(b"", "failed", ("no base64 in it",))
-        )
-    content = b"".join(_run(run, defects) for run in runs)
-    return Decoded(
-        content, "repaired" if content else "failed", tuple(defects) or ("base64 padding missing",)
-    )
-
-
-def _runs_by_line(body: bytes) -> list[bytes]:
-    padding = body.index(b"=")
-    kept = [body[:padding], b"="]
-    kept += [line for line in (line.strip() for line in body[padding:].split(b"\n")) if _is_base64(line)]
-    return [run for run in b"".join(kept).split(b"=") if run]
-
-
-def _is_base64(line: bytes) -> bool:
-    return _BASE64_LINE.fullmatch(line.strip(b"=") or b"A") is not None
-
-
-def _run(run: bytes, defects: dict[str, None]) -> bytes:
-    letters = _NOT_BASE64.sub(b"", run)
-    if letters != run:
+    letters = body.translate(None, _NOT_BASE64)
+    if letters != body.translate(None, _BLANKS):
         defects["other characters in base64"] = None
-    if len(letters) % 4 == 1:  # six bits are no byte
+    if letters.rstrip(b"=").find(b"=") >= 0:
+        letters = _without_footer(body)
+        defects["base64 goes on behind its padding"] = None
+    runs = [run for run in letters.split(b"=") if run]
+    if any(len(run) % 4 == 1 for run in runs):  # six bits are no byte
         defects["base64 cut short"] = None
-        letters = letters[:-1]
-    return pybase64.b64decode(letters + b"=" * (-len(letters) % 4))
+    if not defects:
+        defects["base64 padding wrong"] = None
+    content = b"".join([_run(run) for run in runs])
+    return Decoded(content, "repaired" if content else "failed", tuple(defects))
+
+
+def _run(run: bytes) -> bytes:
+    over = len(run) % 4
+    return pybase64.b64decode(run[:-1] if over == 1 else run + _PADDING[over])
+
+
+def _without_footer(body: bytes) -> bytes:
+    """Return the base64 of `body`; behind its padding only lines of nothing else count.
+
+    A mailing list puts its footer there, and the letters of a sentence would pass for base64.
+    """
+    padding = body.index(b"=")
+    lines = [line.strip() for line in body[padding:].splitlines()]
+    whole = [line for line in lines if not line.translate(None, _BASE64)]
+    return body[:padding].translate(None, _NOT_BASE64) + b"=" + b"".join(whole)
 
 
 def _quoted_printable(body: bytes) -> Decoded:
-    lines = _TRAILING_BLANKS.sub(b"", body) if b" \n" in body or b" \r\n" in body or b"\t" in body else body
+    blanks = b" \n" in body or b" \r\n" in body or b"\t" in body or body.endswith(b" ")
+    lines = _TRAILING_BLANKS.sub(b"", body) if blanks else body
     if _BAD_ESCAPE.search(lines) is None:
         return Decoded(binascii.a2b_qp(lines))
     return Decoded(_ESCAPE.sub(_escaped, lines), "repaired", ("damaged quoted-printable",))
@@ -120,7 +118,7 @@ def _uuencode(body: bytes) -> Decoded:
             return Decoded(b"".join(content), "repaired" if defects else "ok", tuple(defects))
         content.append(_uu_line(line.rstrip(b"\r"), defects))
     defects["uuencode cut short"] = None
-    return Decoded(b"".join(content), "repaired", tuple(defects))
+    return Decoded(b"".join(content), "repaired" if any(content) else "failed", tuple(defects))
 
 
 def _uu_line(line: bytes, defects: dict[str, None]) -> bytes:

@@ -52,7 +52,7 @@ class _Found:
     body_start: int
     body_end: int = -1
     is_container: bool = False
-    boundary: bytes | None = None
+    boundary: bytes = b""
     closed: bool = False
     children: int = 0
     defects: list[str] = field(default_factory=list)
@@ -91,7 +91,8 @@ class _Walk:
         self.raw, self.bounds, self.end = raw, limits, len(raw)
         self.found: list[_Found] = []
         self.open: list[_Found] = []  # the way from the root to the part that is read now
-        self.boundaries: frozenset[bytes] = frozenset()
+        self.boundaries: set[bytes] = set()
+        self.delimiters: set[bytes] = set()  # the boundaries as they stand behind the "--" of a line
         self.over: list[str] = []
         bare_cr = lines_end_in_cr(raw)
         some = rb"{0,%d}" % _LONGEST_BOUNDARY
@@ -102,9 +103,9 @@ class _Walk:
 
     def message(self) -> Message:
         """Walk, and return what was found."""
-        header = self._enter_message(0, "")
+        header = self._enter(0, "1", "text/plain", root=True)
         position = self._resume()
-        while not self.over and (self.boundaries and (hit := self.dashes.search(self.raw, position))):
+        while not self.over and (hit := self._next(position)):
             position = self._meet(hit)
         self._leave(0, self.end)
         parts = tuple(found.part() for found in self.found)
@@ -119,17 +120,24 @@ class _Walk:
         """Return where to look for the next boundary: the line break before the newest body counts too."""
         return max(0, self.found[-1].body_start - 1)
 
+    def _next(self, position: int) -> re.Match[bytes] | None:
+        """Return the next line that is a boundary of an open part, "--" in front and perhaps behind."""
+        if not self.boundaries:
+            return None
+        hits = self.dashes.finditer(self.raw, position)
+        return next((hit for hit in hits if hit.group(1).rstrip(b" \t\r") in self.delimiters), None)
+
     def _meet(self, hit: re.Match[bytes]) -> int:
-        """Act on a line that begins with "--"; return where to go on."""
+        """Act on a boundary line; return where to go on."""
         line = hit.group(1).rstrip(b" \t\r")
-        closing = line not in self.boundaries and line.endswith(b"--")
-        level = self._level(line[:-2] if closing else line, closing=closing)
-        if level is None:
-            return hit.end()
-        self._leave(level + 1, self._before(hit.start()))
+        closing = line not in self.boundaries  # else it is the boundary "b--", not the end of "b"
+        level = self._level(line[:-2] if closing else line)
+        if level + 1 < len(self.open):
+            self._leave(level + 1, self._before(hit.start()))
         parent = self.open[level]
         if closing:
             parent.closed = True
+            self._remember_boundaries()
             return hit.end()
         if parent.closed:
             parent.closed = False
@@ -141,24 +149,16 @@ class _Walk:
         self._enter(start, parent.child_path, "message/rfc822" if digest else "text/plain")
         return self._resume()
 
-    def _level(self, boundary: bytes, *, closing: bool) -> int | None:
-        """Return the innermost open part with that boundary; a closed one may be opened again."""
-        if boundary not in self.boundaries:
-            return None
+    def _level(self, boundary: bytes) -> int:
+        """Return the innermost open part with that boundary; where all are closed, that one opens again."""
         levels = [level for level, found in enumerate(self.open) if found.boundary == boundary]
         still_open = [level for level in levels if not self.open[level].closed]
-        if closing or still_open:
-            return still_open[-1] if still_open else None
-        return levels[-1]
+        return (still_open or levels)[-1]
 
     def _before(self, line_break: int) -> int:
         """Return the end of a body: the line break in front of a boundary belongs to the boundary."""
         crlf = bytes(self.raw[max(0, line_break - 1) : line_break + 1]) == b"\r\n"
         return line_break - 1 if crlf else line_break
-
-    def _enter_message(self, start: int, inside: str) -> HeaderBlock:
-        """Enter the part that a message itself is, down to the first that is no attached message."""
-        return self._enter(start, f"{inside}1", "text/plain", root=True)
 
     def _enter(self, start: int, path: str, default_type: str, *, root: bool = False) -> HeaderBlock:
         """Read a header and make its part the one that is read now; go on into attached messages."""
@@ -184,7 +184,7 @@ class _Walk:
             part.path = path.removesuffix("1") + "0"
         if part.is_container and sum(found.is_container for found in self.open) >= self.bounds.nesting:
             part.limits.append("nesting")
-        elif boundary:
+        else:
             part.boundary = boundary
         self.found.append(part)
         self.open.append(part)
@@ -203,10 +203,13 @@ class _Walk:
         """End the open parts from `level` on at offset `end`."""
         for part in self.open[level:]:
             part.body_end = max(part.body_start, end)
-            if part.boundary is not None and not part.closed and not self.over:
+            if part.boundary and not part.closed and not self.over:
                 part.defects.append("end boundary missing" if part.children else "multipart without parts")
         del self.open[level:]
         self._remember_boundaries()
 
     def _remember_boundaries(self) -> None:
-        self.boundaries = frozenset(part.boundary for part in self.open if part.boundary is not None)
+        waiting = [part for part in self.open if part.boundary]
+        self.boundaries = {part.boundary for part in waiting}
+        ends = {part.boundary + b"--" for part in waiting if not part.closed}
+        self.delimiters = self.boundaries | ends

@@ -10,6 +10,7 @@ from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.words import decode_text, decode_words
 
 _COMMENT = re.compile(rb"\([^()\"]*\)")
+_FIRST_WORD = re.compile(rb"\s*([^=;\s\"]+)\s+(?=[^=;\s\"]+\s*=)")
 _BETWEEN = re.compile(rb"[\s;]*")
 _NAME = re.compile(rb"([^=;\s\"]{1,200})\s*=\s*")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"(?=[\s;]|\Z|[^;=\s"]*=)', re.DOTALL)
@@ -62,8 +63,9 @@ def read_parameters(body: bytes, limits: Limits = DEFAULT_LIMITS) -> FieldValue:
     head = _PLAIN.match(line)
     value = head.group() if head else b""
     at = len(value)
-    if b"=" in value:  # the value was left out and the first parameter stands in its place
-        value, at = b"", 0
+    if b"=" in value:  # the ";" was left out, or the value itself
+        first = _FIRST_WORD.match(value)
+        value, at = (first.group(1), first.end()) if first else (b"", 0)
     written, defects = _scan(line, at)
     parameters = {name: _assemble(pieces, defects) for name, pieces in written.items()}
     over = len(body) > limits.parsed_field_bytes

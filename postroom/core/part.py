@@ -11,6 +11,7 @@ from postroom.core.params import FieldValue, read_parameters
 from postroom.core.words import clean, decode_words
 
 _TYPE = re.compile(r"[!#$&^_.+a-z0-9*%'`|~{}-]+/[!#$&^_.+a-z0-9*%'`|~{}-]+")
+_LONGEST_TYPE = 255  # characters; RFC 6838 4.2 allows 127 on each side of the slash
 _BARE = {"text": "text/plain", "multipart": "multipart/mixed", "message": "message/rfc822"}
 _ENCODING = re.compile(rb"(?:[ \t\"]|\([^()]*\))*([A-Za-z0-9-]*)")
 _UNCHANGED = frozenset({"", "7bit", "8bit", "binary"})
@@ -95,7 +96,7 @@ def declared(block: HeaderBlock, default_type: str, limits: Limits) -> Declared:
         content_type=content_type,
         charset=kind.text("charset").strip().lower(),
         filename=disposition.text("filename") or kind.text("name") or disposition.text("name"),
-        disposition=disposition.value,
+        disposition=clean(disposition.value)[:_LONGEST_TYPE],
         content_id=clean(decode_words(content_id.body)).strip("<> ") if content_id else "",
         transfer_encoding=_transfer_encoding(block),
         boundary=boundary.raw.strip() if boundary else b"",
@@ -112,11 +113,12 @@ def _field(block: HeaderBlock, name: str, limits: Limits) -> FieldValue:
 def _content_type(value: str, default: str) -> tuple[str, list[str]]:
     if not value:
         return default, []
-    if _TYPE.fullmatch(value):
+    if _TYPE.fullmatch(value) and len(value) <= _LONGEST_TYPE:
         return value, []
     # RFC 2045 5.2 would call it text/plain; but a document whose type is damaged must not pass for a body.
     squeezed = re.sub(r"\s+", "", value)
-    found = squeezed if _TYPE.fullmatch(squeezed) else _BARE.get(squeezed, "application/octet-stream")
+    usable = _TYPE.fullmatch(squeezed) and len(squeezed) <= _LONGEST_TYPE
+    found = squeezed if usable else _BARE.get(squeezed, "application/octet-stream")
     return found, ["damaged content type"]
 
 

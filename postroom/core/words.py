@@ -23,9 +23,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u206
 # Python's own decoders that are no charset: they are slow on hostile input, or warn, or always fail.
 _NO_CHARSET = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _NO_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
-_KNOWN = (
-    set(aliases) | set(aliases.values()) | {"cp720", "cp737", "cp856", "cp874", "cp1006", "koi8_t", "koi8_u"}
-)
+_NO_ALIAS = {"cp720", "cp737", "cp856", "cp874", "cp1006", "koi8_t", "koi8_u"}
+_KNOWN = frozenset((set(aliases.values()) | _NO_ALIAS) - _NO_CHARSET - _NO_TEXT)
 # What senders mean by a name, where it differs from what the name says (WHATWG Encoding 4.2).
 _MEANT = {
     "ascii": "utf_8",
@@ -68,7 +67,7 @@ def _codec(charset: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", charset.lower()).strip("_")
     name = _MEANT.get(name, name)
     name = aliases.get(name, name)
-    return _MEANT.get(name, name) if name in _KNOWN - _NO_CHARSET - _NO_TEXT else ""
+    return _MEANT.get(name, name) if name in _KNOWN else ""
 
 
 def decode_words(body: bytes) -> str:

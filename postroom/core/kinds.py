@@ -1,0 +1,110 @@
+"""What is a document: each part is kept or skipped, and a stable word says why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from postroom.core.limits import DEFAULT_LIMITS, Limits
+from postroom.core.part import Part
+from postroom.core.words import decode_text
+
+_SIGNATURES = frozenset(
+    {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+)
+_HTML_BODIES = frozenset({"text/html", "text/x-amp-html", "text/watch-html"})
+_TEXT_BODIES = frozenset(
+    {
+        "text/plain",
+        "text/enriched",
+        "text/richtext",
+        "text/markdown",
+        "text/rfc822-headers",
+        # Reports of machines about a mail (RFC 3464, 8098, 5965)
+        "message/delivery-status",
+        "message/disposition-notification",
+        "message/feedback-report",
+        "message/global-delivery-status",
+        "message/global-disposition-notification",
+    }
+)
+_CID = re.compile(rb"cid:([^\s\"'<>()\\]{1,998})", re.IGNORECASE)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a part becomes a document, and why: one of the words of `judge`."""
+
+    kept: bool
+    reason: str
+
+
+def judge(
+    part: Part,
+    size: int,
+    *,
+    referenced_cids: frozenset[str],
+    kept_before: int = 0,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Verdict:
+    """Return the verdict on one part; `size` is that of the decoded content in bytes.
+
+    Kept: "attachment", "named part", "inline document", "message" (an attached message whose parts are hidden
+    by its encoding).  Skipped: "container", "signature", "inline image", "text body", "html body", and what
+    else would be kept: "too large" (over limits.attachment_bytes), "too many" (`kept_before`, the documents
+    already kept of this message, has reached limits.attachments).
+    """
+    skipped = _skipped(part, referenced_cids)
+    if skipped:
+        return Verdict(kept=False, reason=skipped)
+    if size > limits.attachment_bytes:
+        return Verdict(kept=False, reason="too large")
+    if kept_before >= limits.attachments:
+        return Verdict(kept=False, reason="too many")
+    return Verdict(kept=True, reason=_kept(part))
+
+
+def _skipped(part: Part, referenced_cids: frozenset[str]) -> str:
+    if part.is_container:
+        return "container"
+    if part.content_type in _SIGNATURES:
+        return "signature"
+    if part.content_type.startswith("image/") and _is_inline_image(part, referenced_cids):
+        return "inline image"
+    if part.filename or _is_attached(part):
+        return ""
+    if part.content_type in _HTML_BODIES:
+        return "html body"
+    return "text body" if part.content_type in _TEXT_BODIES else ""
+
+
+def _is_inline_image(part: Part, referenced_cids: frozenset[str]) -> bool:
+    if part.content_id and part.content_id in referenced_cids:
+        return True
+    # A scan sent as the bare body of a mail has no name either, but nothing calls it inline.
+    meant_inline = part.disposition == "inline" or bool(part.content_id)
+    return meant_inline and not part.filename and not _is_attached(part)
+
+
+def _is_attached(part: Part) -> bool:
+    return part.disposition not in {"", "inline"}  # RFC 2183 2.8: an unknown word means attachment
+
+
+def _kept(part: Part) -> str:
+    if part.is_encoded_message:
+        return "message"
+    if _is_attached(part):
+        return "attachment"
+    if part.disposition == "inline" and not part.content_type.startswith("image/"):
+        return "inline document"
+    return "named part" if part.filename else "attachment"
+
+
+def referenced_cids(html: bytes) -> frozenset[str]:
+    """Return the Content-IDs that an HTML text shows by cid: URLs (RFC 2392), without angle brackets."""
+    return frozenset(decode_text(_PERCENT.sub(_byte, found)) for found in _CID.findall(html))
+
+
+def _byte(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape.group(1), 16),))
