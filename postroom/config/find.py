@@ -108,7 +108,8 @@ def _parsed(content: bytes, path: Path, top: Where, notes: Notes) -> TomlFile | 
 
 
 def _remedy(error: BadToml) -> str:
-    return "text stands in quotes" if error.message == "Invalid value" else ""
+    known = {"Invalid value": "text stands in quotes", "Cannot overwrite a value": "the key is there twice"}
+    return known.get(error.message, "")
 
 
 def _top(path: Path, cwd: Path) -> Where:

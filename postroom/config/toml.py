@@ -10,7 +10,7 @@ _LONGEST = 60
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SPECIAL = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class BadToml(ValueError):
@@ -29,8 +29,8 @@ def parse(text: str) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         found = _PLACE.search(words)
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise BadToml(_PLACE.sub("", words).replace(" (at end of document)", " at its end"), line) from error
+        line = int(found[1]) if found and found[1] else text.rstrip().count("\n") + 1
+        raise BadToml(_PLACE.sub("", words), line) from error
     except ValueError as error:  # a number with more digits than Python reads
         raise BadToml("a number is too long", 1) from error
     except RecursionError as error:
