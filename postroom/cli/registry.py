@@ -13,4 +13,28 @@ class Entry(NamedTuple):
     help: str
 
 
-COMMANDS: Final[dict[str, Entry]] = {}
+def _entry(module: str, attribute: str, line: str) -> Entry:
+    return Entry(f"postroom.cli.{module}", attribute, line)
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "demo": _entry("demo", "demo", "Run a whole postroom in a temporary folder and show what it does."),
+    "init": _entry("init", "init", "Ask three questions and write a commented postroom.toml."),
+    "check": _entry("check", "check", "List every fault of the configuration; --connect tries each source."),
+    "config": _entry("check", "config", "Show the effective configuration and where each value comes from."),
+    "run": _entry("run", "run", "Run the service: poll, extract, announce, until SIGTERM."),
+    "fetch": _entry("fetch", "fetch", "Do one bounded round of everything due and exit, for cron."),
+    "ingest": _entry("ingest", "ingest", "Take mails from files: .eml, mbox or Maildir."),
+    "inspect": _entry(
+        "inspect", "inspect", "Take a mail apart without a database, and say what is kept and why."
+    ),
+    "org": _entry("orgs", "org", "Add, list, show and suspend orgs, and give them aliases."),
+    "status": _entry("status", "status", "Show sources, queue, quarantine, storage and database."),
+    "messages": _entry("messages", "messages", "List the messages that arrived."),
+    "documents": _entry("documents", "documents", "List the documents, or write one out."),
+    "explain": _entry("explain", "explain", "Tell the whole story of one mail."),
+    "quarantine": _entry("quarantine", "quarantine", "List, assign and drop mails that no org got."),
+    "db": _entry("schema", "db", "Bring the database to the newest schema."),
+    "completion": _entry("completion", "completion", "Print the shell completion script."),
+    "help": _entry("helping", "helping", "Explain an error code."),
+}

@@ -1,1 +1,116 @@
 """Objects as files below one folder: the embedded default."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
+
+_BLOCK = 1024 * 1024
+
+
+class LocalStore:
+    """Keeps each object in one plain file, written beside its place and renamed into it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._durable: set[Path] = set()
+
+    def put(self, key: str, content: bytes) -> None:
+        with _outage(f"cannot write {key}"):
+            self._write(key, [content])
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        with _outage(f"cannot write {key}"):
+            self._write(key, _checked_blocks(path, sha256))
+
+    def get(self, key: str, sha256: str) -> bytes:
+        with _outage(f"cannot read {key}"):
+            try:
+                content = (self._root / key).read_bytes()
+            except FileNotFoundError as error:
+                self._root.stat()  # an archive that is away is an outage, and raises here
+                raise ObjectMissing(f"not in the archive: {key}") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
+        return content
+
+    def probe(self) -> None:
+        key = f"_probe/{secrets.token_hex(8)}"
+        content = key.encode()
+        self.put(key, content)
+        with _outage(f"cannot read back and delete {key}"):
+            written = self._root / key
+            if written.read_bytes() != content:
+                raise StoreUnavailable(f"{written} came back with other bytes")
+            written.unlink()
+
+    def _write(self, key: str, blocks: Iterable[bytes]) -> None:
+        """Write beside, fsync, rename, fsync the folder: in this order the object is whole or not there."""
+        path = self._root / key
+        self._make_folder(path.parent)
+        beside = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+        try:
+            with beside.open("xb") as file:
+                for block in blocks:
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        _fsync_folder(path.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, each name durable before anything is put below it.
+
+        A folder that is there may be another thread's, made but not yet synced: so each one is synced once by
+        us before it is relied on.
+        """
+        if folder in self._durable and folder.is_dir():
+            return
+        if folder != self._root:
+            self._make_folder(folder.parent)
+        folder.mkdir(mode=0o700, parents=folder == self._root, exist_ok=True)
+        _fsync_folder(folder.parent)
+        self._durable.add(folder)
+
+
+def _checked_blocks(path: Path, sha256: str) -> Iterator[bytes]:
+    """Yield the file in blocks; its last block is followed by SourceChanged when the digest is another."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                yield block
+    except FileNotFoundError as error:
+        raise SourceChanged(f"{path} is gone") from error
+    if digest.hexdigest() != sha256:
+        raise SourceChanged(f"{path} changed while it was read")
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; fsync of a file alone does not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _outage(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{what}: {error.strerror or error} ({error.filename or 'the archive'})"
+        ) from error

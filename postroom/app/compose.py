@@ -1,0 +1,108 @@
+"""Settings become an opened postroom: the only place that chooses store and database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from postroom.config.settings import Settings
+from postroom.db.engine import Database, open_database
+from postroom.db.inbox import SqlInbox
+from postroom.db.leases import SqlLeases
+from postroom.db.orgs import OrgEntry, SqlDirectory
+from postroom.db.quarantine import SqlQuarantine
+from postroom.db.schema import upgrade
+from postroom.errors import FileFault
+from postroom.storage.local import LocalStore
+from postroom.storage.store import ObjectStore
+
+
+def utc_now() -> datetime:
+    """Return the time now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An opened postroom: the database at its newest schema, the config's orgs declared."""
+
+    settings: Settings
+    database: Database
+    directory: SqlDirectory
+    quarantine: SqlQuarantine
+    inbox: SqlInbox
+    store: ObjectStore
+
+    def now(self) -> datetime:
+        """Return the time now, aware, in UTC."""
+        return utc_now()
+
+    def take_over(self) -> None:
+        """Clear the leases and spool that a dead predecessor left; the caller holds the state_dir lock."""
+        SqlLeases(self.database).void_all()
+        for leftover in _files_below(self.spool):
+            leftover.unlink(missing_ok=True)
+
+    @property
+    def spool(self) -> Path:
+        """Return the folder for bodies on their way from a mailbox into the archive."""
+        return self.settings.state_dir / "spool"
+
+
+@contextmanager
+def open_app(settings: Settings) -> Iterator[App]:
+    """Yield an opened postroom and close it again.
+
+    Raises FileFault, DatabaseUnavailable, DatabaseCorrupt, SchemaMismatch, UsageFault.
+    """
+    make_state_dir(settings.state_dir)
+    database = open_database(settings.db.url)
+    try:
+        upgrade(database)
+        directory = SqlDirectory(database)
+        directory.declare(_declared(settings), utc_now())
+        yield App(
+            settings=settings,
+            database=database,
+            directory=directory,
+            quarantine=SqlQuarantine(database),
+            inbox=SqlInbox(database),
+            store=open_store(settings),
+        )
+    finally:
+        database.close()
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Return the archive that `storage.url` names; nothing is touched yet."""
+    return LocalStore(Path(settings.storage.url.removeprefix("file://")))
+
+
+def make_state_dir(state_dir: Path) -> None:
+    """Make the state_dir for this user alone.  Raises FileFault."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(state_dir, os.W_OK | os.X_OK):
+            raise PermissionError(13, "no write rights")
+    except OSError as error:
+        raise FileFault(
+            f"cannot use the state_dir {state_dir}: {error.strerror}",
+            fix="set state_dir, or give this user write rights there",
+        ) from error
+
+
+def _declared(settings: Settings) -> list[OrgEntry]:
+    nobody, now = UUID(int=0), utc_now()  # the table gives a new org its id
+    return [
+        OrgEntry(nobody, org.slug, org.name, org.aliases, org.allow_from, suspended=False, created_at=now)
+        for org in settings.org.values()
+    ]
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []

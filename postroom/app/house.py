@@ -1,0 +1,42 @@
+"""An opened postroom becomes a house that the tasks can work in."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+
+from postroom.app.compose import App
+from postroom.app.sources import kits
+from postroom.db.leases import SqlLeases
+from postroom.db.memory import SqlSourceBook
+from postroom.db.outbox import SqlOutbox
+from postroom.db.workbench import SqlWorkbench
+from postroom.jobs.house import House, Pace
+from postroom.notify.log import LogNotifier
+
+
+def build_house(app: App) -> House:
+    """Return what the tasks work with; nothing is opened yet."""
+    jobs = app.settings.jobs
+    return House(
+        sources=kits(app),
+        inbox=app.inbox,
+        workbench=SqlWorkbench(app.database),
+        outbox=SqlOutbox(app.database),
+        leases=SqlLeases(app.database),
+        book=SqlSourceBook(app.database),
+        store=app.store,
+        notifier=LogNotifier(),
+        limits=app.settings.limits,
+        pace=Pace(
+            workers=jobs.workers,
+            attempts=jobs.attempts,
+            backoff_first_seconds=jobs.backoff_first_seconds,
+            backoff_cap_seconds=jobs.backoff_cap_seconds,
+            lease_seconds=jobs.lease_seconds,
+        ),
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+        now=app.now,
+        jitter=random.SystemRandom().random,
+    )

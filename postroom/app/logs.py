@@ -1,0 +1,101 @@
+"""Where log events go and how they look: a terminal, the journal, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from postroom.config.settings import Log
+
+# sd-daemon(3): a line's level for the journal.
+_PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2, "exception": 3}
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
+_CONTROLS |= {
+    code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)
+}
+
+
+def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
+    """Send every event, ours and the libraries', to `stream` in the format that fits it; may be repeated."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _harmless,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(log, stream, environ),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)  # libraries: what a person must know
+    logging.getLogger("postroom").setLevel(log.level.upper())
+
+
+def _renderer(log: Log, stream: TextIO, environ: Mapping[str, str]) -> Processor:
+    wanted = log.format if log.format != "auto" else _fitting(stream, environ)
+    if wanted == "console":
+        return structlog.dev.ConsoleRenderer(colors=stream.isatty() and "NO_COLOR" not in environ)
+    return _journal if wanted == "journal" else _json
+
+
+def _fitting(stream: TextIO, environ: Mapping[str, str]) -> str:
+    if stream.isatty():
+        return "console"
+    return "journal" if _is_journal(stream, environ) else "json"
+
+
+def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Return whether systemd connected `stream` to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _json(_logger: Any, _method: str, event: EventDict) -> str:
+    """Return one JSON object, what a person looks for first in front."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps(first | event, ensure_ascii=False, default=str)
+
+
+def _journal(_logger: Any, _method: str, event: EventDict) -> str:
+    """Return `<6>event key=value ...`; the journal has a clock of its own."""
+    level, words = event.pop("level", "info"), event.pop("event", "")
+    event.pop("timestamp", None)
+    pairs = (f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in event.items())
+    return " ".join((f"<{_PRIORITY.get(level, 6)}>{words}", *pairs))
+
+
+def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> EventDict:
+    """Spell out control and direction characters: a Message-ID may hold them, a terminal would obey them."""
+    for key, value in event.items():
+        if isinstance(value, str) and key != "exception":
+            event[key] = value.translate(_CONTROLS)
+    return event
+
+
+def to_stderr(log: Log) -> None:
+    """Log to standard error, so that standard output stays the command's answer."""
+    configure(log, stream=sys.stderr, environ=os.environ)

@@ -1,0 +1,96 @@
+"""A configured source becomes a kit: how it is opened, routed, remembered and polled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+from postroom.app.compose import App
+from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
+from postroom.core.routing import Rule, address_pattern
+from postroom.db.memory import SourceMemory
+from postroom.fetcher.source import MessageSource
+from postroom.jobs.house import SourceKit
+from postroom.pipeline.accept import Desk
+
+
+def kits(app: App, *, read_only: bool = False) -> dict[str, SourceKit]:
+    """Return every configured source with what a poll of it needs; `read_only` for a dry run."""
+    mailboxes = (mailbox_kit(app, mailbox, read_only=read_only) for mailbox in app.settings.mailbox.values())
+    folders = (folder_kit(app, folder) for folder in app.settings.maildir.values())
+    return {kit.name: kit for kit in (*mailboxes, *folders)}
+
+
+def rule_for(settings: Settings, recipients: Recipients) -> Rule:
+    """Return the routing rule of one source."""
+    return Rule(
+        address=address_pattern(settings.orgs.address),
+        pinned=recipients.org,
+        trust=recipients.trust,
+        trusted_hops=recipients.trusted_hops,
+        whole_header=recipients.trusted_zone is Zone.ALL,
+        to_cc=recipients.to_cc,
+    )
+
+
+def desk_for(app: App, name: str, rule: Rule) -> Desk:
+    """Return what accept works with for a source of that name."""
+    return Desk(
+        source_name=name,
+        rule=rule,
+        limits=app.settings.limits,
+        leave_unknown=app.settings.orgs.unknown is Unknown.LEAVE,
+        directory=app.directory,
+        inbox=app.inbox,
+        store=app.store,
+        now=app.now,
+    )
+
+
+def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool) -> SourceKit:
+    """Return the kit of an IMAP mailbox."""
+    from postroom.fetcher.imap import ImapSource  # noqa: PLC0415  (a Maildir-only postroom needs no IMAP)
+
+    spool = app.spool / mailbox.name
+    limits = app.settings.limits
+    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only)
+    return SourceKit(
+        name=mailbox.name,
+        kind="imap",
+        connect=partial(_closing, make),
+        memory=SourceMemory(app.database, mailbox.name, app.now),
+        desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients)),
+        poll_seconds=mailbox.poll_seconds,
+        max_per_poll=mailbox.max_per_poll,
+    )
+
+
+def folder_kit(app: App, folder: MaildirFolder) -> SourceKit:
+    """Return the kit of a Maildir."""
+    from postroom.fetcher.maildir_source import MaildirSource  # noqa: PLC0415  (as above)
+
+    make = partial(MaildirSource, folder, app.settings.limits)
+    shelves = ("new", "cur") if folder.cur else ("new",)
+    return SourceKit(
+        name=folder.name,
+        kind="maildir",
+        connect=partial(_closing, make),
+        memory=SourceMemory(app.database, folder.name, app.now),
+        desk=desk_for(app, folder.name, rule_for(app.settings, folder.recipients)),
+        poll_seconds=folder.poll_seconds,
+        max_per_poll=folder.max_per_poll,
+        wake_paths=tuple(str(folder.path / shelf) for shelf in shelves) if folder.watch == "auto" else (),
+    )
+
+
+def _closing(make: Callable[[], MessageSource]) -> AbstractContextManager[MessageSource]:
+    @contextmanager
+    def opened() -> Iterator[MessageSource]:
+        source = make()
+        try:
+            yield source
+        finally:
+            source.close()
+
+    return opened()

@@ -1,0 +1,88 @@
+"""Which message is this?  Two copies are one message when Message-ID and content agree."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from postroom.core.headers import Field, HeaderBlock
+
+_ANGLED = re.compile(rb"<[^<>\s]+>")
+_UNUSABLE = re.compile(rb"[\x00-\x20\x7f]")
+_LONGEST = 998  # RFC 5322 2.1.1: no line is longer
+_SYNTHETIC = "sha256:"
+_COVERED = frozenset({"from", "date", "message-id", "subject", "mime-version"})
+_BLOCK = 1024 * 1024
+
+
+def message_id(block: HeaderBlock) -> str | None:
+    """Return the Message-ID as written, angle brackets included, or None where it is missing or unusable.
+
+    Unusable: empty, longer than a line may be, with blanks or controls, or in the shape of a synthetic id
+    (RFC 5322 3.6.4; ids without brackets are met and taken).
+    """
+    field = block.first("Message-ID")
+    if field is None:
+        return None
+    written = field.unfolded
+    angled = _ANGLED.search(written)
+    value = angled.group() if angled else written
+    if not value or len(value) > _LONGEST or _UNUSABLE.search(value):
+        return None
+    text = value.decode("utf-8", "replace") if _is_utf8(value) else value.decode("latin-1")
+    return None if text.startswith(_SYNTHETIC) else text
+
+
+def content_sha256(raw: bytes, block: HeaderBlock) -> str:
+    """Return the hex digest of what makes a mail this mail, whatever road it came by.
+
+    Covers From, Date, Message-ID, Subject, MIME-Version, the top-level Content-* fields, unfolded, and the
+    body with line ends normalised and trailing blank lines cut.  So the copy from IMAP (CRLF) and that from a
+    Maildir (LF), with other Received, ARC, DKIM and spam headers, have the same digest.
+    """
+    digest = hashlib.sha256()
+    for field in sorted(filter(_is_covered, block.fields), key=lambda field: field.key):
+        digest.update(field.key.encode() + b":" + field.unfolded + b"\n")
+    digest.update(b"\n")
+    blank = 0
+    for chunk in _normalised(raw, block.body_start):
+        lines = chunk.rstrip(b"\n")
+        if lines:
+            digest.update(b"\n" * blank + lines)
+            blank = 0
+        blank += len(chunk) - len(lines)
+    return digest.hexdigest()
+
+
+def synthetic_id(content: str) -> str:
+    """Return the id of a mail without a usable Message-ID, from its content digest."""
+    return _SYNTHETIC + content
+
+
+def conflict_id(wanted: str, content: str) -> str:
+    """Return the id of a mail whose Message-ID another content already has."""
+    return f"{wanted}#{content[:12]}"
+
+
+def _is_covered(field: Field) -> bool:
+    return field.key in _COVERED or field.key.startswith("content-")
+
+
+def _normalised(raw: bytes, start: int) -> list[bytes]:
+    """Return the body in blocks with LF for CRLF and CR; a block never ends between a CR and its LF."""
+    blocks = []
+    while start < len(raw):
+        end = min(start + _BLOCK, len(raw))
+        if raw[end - 1 : end] == b"\r" and raw[end : end + 1] == b"\n":
+            end += 1
+        blocks.append(raw[start:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        start = end
+    return blocks
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

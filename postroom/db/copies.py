@@ -1,0 +1,133 @@
+"""Sightings, quarantine entries and cursors: the part of a batch's transaction that is not the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from postroom.core.places import Cursor, Place
+from postroom.db.dialect import insert_new
+from postroom.db.machinery import FolderCursor, Quarantine, Sighting
+from postroom.db.models import InboundMessage
+from postroom.db.values import Held, Intake, Key, Seen, Verdict
+
+_AT_ONCE = 200
+_T = TypeVar("_T")
+
+
+def ids_of(session: Session, keys: Sequence[Key]) -> dict[Key, UUID]:
+    """Return the row ids of messages that were there before this batch."""
+    columns = (InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
+    rows = session.execute(select(InboundMessage.id, *columns).where(tuple_(*columns).in_(sorted(set(keys)))))
+    return {Key(org_id, source, message_id): row_id for row_id, org_id, source, message_id in rows}
+
+
+def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
+    """Write one sighting per copy and org; a copy met again keeps its verdict, unless it was left."""
+    _forget_left(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
+    for seen in intake.seen:
+        quarantine_id = _hold(session, seen.held, now) if seen.held else None
+        values = _columns(seen, now) | {
+            "org_id": seen.key.org_id if seen.key else None,
+            "message_id": ids[seen.key] if seen.key else None,
+            "quarantine_id": quarantine_id,
+        }
+        insert_new(session, Sighting, values)
+
+
+def _forget_left(session: Session, places: Sequence[Place]) -> None:
+    for piece in pieces(places):
+        session.execute(delete(Sighting).where(_is_at(piece), Sighting.verdict == Verdict.LEFT.value))
+
+
+def _hold(session: Session, held: Held, now: datetime) -> int:
+    values = {name: getattr(held, name) for name in Held.__slots__} | {"seen_at": now}
+    values["state"] = "held"
+    inserted = insert_new(session, Quarantine, values)
+    if inserted is not None:
+        return int(inserted)
+    same = (Quarantine.source_name == held.source_name, Quarantine.raw_sha256 == held.raw_sha256)
+    return session.scalars(select(Quarantine.id).where(*same)).one()
+
+
+def move_cursor(session: Session, source_name: str, cursor: Cursor, now: datetime) -> None:
+    """Move a folder's cursor; it never goes back under the same UIDVALIDITY."""
+    this = (source_name, cursor.folder, cursor.uidvalidity)
+    row = session.get(FolderCursor, this)
+    if row is None:
+        session.add(_opened(source_name, cursor, now))
+    elif row.last_uid < cursor.last_uid:
+        row.last_uid, row.moved_at = cursor.last_uid, now
+
+
+def _opened(source_name: str, cursor: Cursor, now: datetime) -> FolderCursor:
+    return FolderCursor(
+        source_name=source_name,
+        folder=cursor.folder,
+        uidvalidity=cursor.uidvalidity,
+        last_uid=cursor.last_uid,
+        since=cursor.since,
+        since_until_uid=cursor.since_until_uid,
+        opened_at=now,
+        moved_at=now,
+    )
+
+
+def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> None:
+    """Record that the source has let these copies go."""
+    for piece in pieces(places):
+        session.execute(
+            update(Sighting)
+            .where(_is_at(piece), Sighting.settled_at.is_(None), Sighting.verdict != Verdict.LEFT.value)
+            .values(settled_at=now)
+        )
+
+
+def unsettled(session: Session, source_name: str) -> list[Place]:
+    """Return the copies whose source has not let them go, oldest first."""
+    rows = session.scalars(
+        select(Sighting)
+        .where(Sighting.source_name == source_name, Sighting.settled_at.is_(None))
+        .where(Sighting.verdict != Verdict.LEFT.value)
+        .order_by(Sighting.id)
+    )
+    return list(dict.fromkeys(place_of(row) for row in rows))
+
+
+def place_of(row: Sighting) -> Place:
+    """Return where the copy of a sighting lies."""
+    return Place(row.source_name, row.folder, row.uidvalidity, row.uid, row.file_name)
+
+
+def _is_at(places: Sequence[Place]) -> Any:
+    columns = tuple_(Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
+    spots = [(place.folder, place.uidvalidity, place.uid, place.file_name) for place in places]
+    return and_(Sighting.source_name == places[0].source, columns.in_(spots))
+
+
+def _columns(seen: Seen, now: datetime) -> dict[str, Any]:
+    return {
+        "source_name": seen.place.source,
+        "folder": seen.place.folder,
+        "uidvalidity": seen.place.uidvalidity,
+        "uid": seen.place.uid,
+        "file_name": seen.place.file_name,
+        "internal_date": seen.internal_date,
+        "size_bytes": seen.size_bytes,
+        "message_id_sha256": seen.message_id_sha256,
+        "raw_sha256": seen.raw_sha256,
+        "verdict": seen.verdict.value,
+        "decided_by": seen.decided_by,
+        "seen_at": now,
+        "settled_at": now if seen.settled else None,
+    }
+
+
+def pieces(whole: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Yield a long list in pieces that fit one statement."""
+    return (whole[start : start + _AT_ONCE] for start in range(0, len(whole), _AT_ONCE))

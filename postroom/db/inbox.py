@@ -1,0 +1,180 @@
+"""Messages: the only writer of their status, always by compare-and-set."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.orm import Session
+
+from postroom.core.ids import uuid7
+from postroom.core.lifecycle import Status, check
+from postroom.core.places import Place
+from postroom.db import copies
+from postroom.db.dialect import insert_new
+from postroom.db.engine import Database
+from postroom.db.leases import require
+from postroom.db.machinery import Work
+from postroom.db.models import InboundMessage
+from postroom.db.values import Existing, Intake, Key, NewMessage, Raced
+
+_KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
+
+
+def new_id() -> UUID:
+    """Return a fresh row id that sorts by time."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def advance(session: Session, row_id: UUID, old: Status, new: Status, **facts: Any) -> bool:
+    """Move one row from `old` to `new` with the facts that go with it; False if another worker was first.
+
+    Raises IllegalTransition.  The caller commits.
+    """
+    check(old, new)
+    return _compare_and_set(session, row_id, old, {"status": new, **facts})
+
+
+def replay(session: Session, row_id: UUID, old: Status, now: datetime) -> bool:
+    """Send a PARSED or FAILED row back to STORED, as a person asked; False if it is no longer in `old`.
+
+    Raises IllegalTransition.  The caller commits.
+    """
+    check(old, Status.STORED, replay=True)
+    facts = {
+        "status": Status.STORED,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "error_json": None,
+        "updated_at": now,
+    }
+    return _compare_and_set(session, row_id, old, facts)
+
+
+def _compare_and_set(session: Session, row_id: UUID, old: Status, facts: Mapping[str, Any]) -> bool:
+    moved = session.execute(
+        update(InboundMessage)
+        .where(InboundMessage.id == row_id, InboundMessage.status == old)
+        .values(**facts)
+        .returning(InboundMessage.id)
+    )
+    return moved.scalar_one_or_none() is not None
+
+
+class SqlInbox:
+    """The inbox protocol on SQLAlchemy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, keys: Collection[Key]) -> dict[Key, Existing]:
+        found: dict[Key, Existing] = {}
+        with self._database.read() as session:
+            for chunk in _chunks(sorted(keys)):
+                found.update(_existing(session, chunk))
+        return found
+
+    def note_received(self, messages: Sequence[NewMessage], now: datetime) -> None:
+        with self._database.write() as session:
+            for message in sorted(messages, key=lambda message: message.key):
+                row_id = insert_new(session, InboundMessage, _columns(message, Status.RECEIVED, now))
+                if row_id is not None:
+                    session.add(
+                        Work(message_id=row_id, org_id=message.key.org_id, state=Status.RECEIVED, due_at=now)
+                    )
+
+    def commit(self, intake: Intake, now: datetime) -> dict[Key, UUID]:
+        with self._database.write() as session:
+            if intake.fence:
+                require(session, intake.fence, now)
+            ids = self._write_messages(session, intake, now)
+            ids |= copies.ids_of(
+                session, [seen.key for seen in intake.seen if seen.key and seen.key not in ids]
+            )
+            copies.record(session, intake, ids, now)
+            if intake.cursor:
+                copies.move_cursor(session, intake.source_name, intake.cursor, now)
+        return ids
+
+    def settled(self, places: Sequence[Place], now: datetime) -> None:
+        with self._database.write() as session:
+            copies.mark_settled(session, places, now)
+
+    def unsettled(self, source_name: str) -> list[Place]:
+        with self._database.read() as session:
+            return copies.unsettled(session, source_name)
+
+    def _write_messages(self, session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:
+        """Write each org's part in the order of its keys, so that two batches never wait for each other."""
+        ids: dict[Key, UUID] = {}
+        in_order = sorted(intake.messages, key=lambda message: message.key)
+        for _org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
+            for message in messages:
+                row_id = insert_new(session, InboundMessage, _columns(message, Status.STORED, now))
+                if row_id is None:
+                    raise Raced
+                session.add(
+                    Work(message_id=row_id, org_id=message.key.org_id, state=Status.STORED, due_at=now)
+                )
+                ids[message.key] = row_id
+        for message in sorted(intake.resumed, key=lambda message: message.key):
+            ids[message.key] = _resume(session, message, now)
+        return ids
+
+
+def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
+    """Take a row that a crash or an outage left in RECEIVED to STORED, with the bytes archived now."""
+    row_id = session.scalars(select(InboundMessage.id).where(_is_one_of([message.key]))).one()
+    bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
+    facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
+    if not advance(session, row_id, Status.RECEIVED, Status.STORED, **facts):
+        raise Raced
+    session.execute(update(Work).where(Work.message_id == row_id).values(state=Status.STORED, due_at=now))
+    return row_id
+
+
+def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:
+    for row in session.scalars(select(InboundMessage).where(_is_one_of(keys))):
+        key = Key(row.org_id, row.source, row.source_message_id)
+        archived = row.raw_key is not None
+        yield key, Existing(row.id, row.status, row.content_sha256, row.raw_sha256, archived)
+
+
+def _is_one_of(keys: Sequence[Key]) -> Any:
+    columns = tuple_(InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
+    return columns.in_(keys)
+
+
+def _columns(message: NewMessage, status: Status, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "org_id": message.key.org_id,
+        "source": message.key.source,
+        "source_message_id": message.key.source_message_id,
+        "from_address": message.from_address,
+        "to_address": message.to_address,
+        "recipient": message.recipient,
+        "subject": message.subject,
+        "sent_at": message.sent_at,
+        "received_at": message.received_at,
+        "size_bytes": message.size_bytes,
+        "raw_key": message.raw_key if status is Status.STORED else None,
+        "raw_sha256": message.raw_sha256,
+        "content_sha256": message.content_sha256,
+        "conflict": message.conflict,
+        "status": status,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    return (keys[start : start + _KEYS_AT_ONCE] for start in range(0, len(keys), _KEYS_AT_ONCE))

@@ -1,0 +1,146 @@
+"""The tables that run the house: work, outbox, sightings, quarantine, cursors, sources, leases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from postroom.core.lifecycle import Status
+from postroom.db.models import Base
+
+_OWED = text("announced_at IS NULL")
+_UNSETTLED = text("settled_at IS NULL")
+_ORGLESS = text("org_id IS NULL")
+_COPY = ("source_name", "folder", "uidvalidity", "uid", "file_name", "raw_sha256")
+
+
+class Work(Base):
+    """One message that is not at its end: when to look at it again, and who is looking now.
+
+    Read over all orgs, so it holds ids and times only.  The row goes when the message is PARSED or FAILED.
+    """
+
+    __tablename__ = "work"
+    __table_args__ = (Index("ix_work_due", "due_at"),)
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    state: Mapped[Status]
+    due_at: Mapped[datetime]
+    holder: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+    token: Mapped[int] = mapped_column(default=0)
+
+
+class Outbox(Base):
+    """One announcement that is owed; `id` is the stable event id that the receiver sees."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "due_at", sqlite_where=_OWED, postgresql_where=_OWED),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    message_id: Mapped[UUID] = mapped_column(index=True)
+    document_id: Mapped[UUID | None]
+    event: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    error_json: Mapped[dict[str, Any] | None]
+    announced_at: Mapped[datetime | None]
+
+
+class Sighting(Base):
+    """Where and when one copy of a message was seen, what was decided, and whether its source let it go.
+
+    `org_id` is None for a copy that no org got.  The Message-ID is a digest here: it is compared, not
+    shown.
+    """
+
+    __tablename__ = "sighting"
+    __table_args__ = (
+        UniqueConstraint(*_COPY, "org_id"),
+        Index("ix_sighting_fingerprint", "source_name", "folder", "message_id_sha256"),
+        Index("ix_sighting_unsettled", "source_name", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+        # SQL holds NULLs apart, so a copy that no org got needs a key of its own.
+        Index("uq_sighting_orgless", *_COPY, unique=True, sqlite_where=_ORGLESS, postgresql_where=_ORGLESS),
+        Index("ix_sighting_seen", "source_name", "seen_at"),
+        Index("ix_sighting_message", "message_id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    source_name: Mapped[str] = mapped_column(String(255))
+    folder: Mapped[str]
+    uidvalidity: Mapped[int]
+    uid: Mapped[int]
+    file_name: Mapped[str]
+    internal_date: Mapped[datetime]
+    size_bytes: Mapped[int]
+    message_id_sha256: Mapped[str] = mapped_column(String(64))
+    raw_sha256: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(16))
+    decided_by: Mapped[str]
+    org_id: Mapped[UUID | None]
+    message_id: Mapped[UUID | None]
+    quarantine_id: Mapped[int | None]
+    seen_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class Quarantine(Base):
+    """A mail that no org got, kept for a person; `raw_key` is None where only its header was read."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("source_name", "raw_sha256"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    source_name: Mapped[str] = mapped_column(String(255))
+    raw_sha256: Mapped[str] = mapped_column(String(64))
+    raw_key: Mapped[str | None]
+    code: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str]
+    recipient: Mapped[str]
+    from_address: Mapped[str | None]
+    subject: Mapped[str | None]
+    size_bytes: Mapped[int]
+    received_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), default="held")
+    resolved_at: Mapped[datetime | None]
+    assigned_org_id: Mapped[UUID | None]
+
+
+class FolderCursor(Base):
+    """How far one folder has been taken under one UIDVALIDITY; moved in the transaction of the rows."""
+
+    __tablename__ = "folder_cursor"
+    source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    folder: Mapped[str] = mapped_column(primary_key=True)
+    uidvalidity: Mapped[int] = mapped_column(primary_key=True)
+    last_uid: Mapped[int]
+    since: Mapped[datetime | None]
+    since_until_uid: Mapped[int]
+    opened_at: Mapped[datetime]
+    moved_at: Mapped[datetime]
+
+
+class SourceState(Base):
+    """What `status` says of one source."""
+
+    __tablename__ = "source_state"
+    source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    last_attempt_at: Mapped[datetime]
+    last_success_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    error_json: Mapped[dict[str, Any] | None]
+
+
+class Lease(Base):
+    """Who may work on a named thing, until when; `token` grows with every holder and fences the last."""
+
+    __tablename__ = "lease"
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    holder: Mapped[str]
+    leased_until: Mapped[datetime]
+    token: Mapped[int]

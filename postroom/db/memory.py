@@ -1,0 +1,116 @@
+"""What a source remembers between polls, and what `status` says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.db.copies import move_cursor, pieces, place_of
+from postroom.db.engine import Database
+from postroom.db.machinery import FolderCursor, Sighting, SourceState
+from postroom.db.models import OrgAlias, OrgRow
+from postroom.db.values import Verdict
+
+
+class SourceMemory:
+    """The memory protocol of one source on SQLAlchemy."""
+
+    def __init__(self, database: Database, source_name: str, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._source_name = source_name
+        self._now = now
+
+    def cursor(self, folder: str, uidvalidity: int) -> Cursor | None:
+        with self._database.read() as session:
+            row = session.get(FolderCursor, (self._source_name, folder, uidvalidity))
+            return _cursor(row) if row else None
+
+    def first_bound(self, folder: str) -> Cursor | None:
+        mine = (FolderCursor.source_name == self._source_name, FolderCursor.folder == folder)
+        oldest = select(FolderCursor).where(*mine).order_by(FolderCursor.opened_at, FolderCursor.uidvalidity)
+        with self._database.read() as session:
+            row = session.scalars(oldest.limit(1)).first()
+            return _cursor(row) if row else None
+
+    def remember(self, cursor: Cursor) -> None:
+        with self._database.write() as session:
+            move_cursor(session, self._source_name, cursor, self._now())
+
+    def known(self, folder: str, fingerprints: Collection[Fingerprint]) -> set[Fingerprint]:
+        wanted = {fingerprint.message_id_sha256 for fingerprint in fingerprints} - {""}
+        found: set[Fingerprint] = set()
+        with self._database.read() as session:
+            for piece in pieces(sorted(wanted)):
+                found.update(self._sightings(session, folder, piece))
+        return found & set(fingerprints)
+
+    def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
+        spot = (Sighting.folder == folder, Sighting.uidvalidity == uidvalidity)
+        with self._database.read() as session:
+            newest = _newest_org(session)
+            if newest is None:
+                return []
+            stale = select(Sighting).where(*spot, *self._left_alone(), Sighting.seen_at <= newest)
+            return [place_of(row) for row in session.scalars(stale.order_by(Sighting.uid))]
+
+    def sighted(self, file_names: Collection[str]) -> set[str]:
+        done: set[str] = set()
+        with self._database.read() as session:
+            for piece in pieces(sorted(file_names)):
+                mine = (Sighting.source_name == self._source_name, Sighting.file_name.in_(piece))
+                settled = Sighting.settled_at.is_not(None)
+                done.update(session.scalars(select(Sighting.file_name).where(*mine, settled)))
+        return done
+
+    def left_alone(self) -> set[str]:
+        with self._database.read() as session:
+            newest = _newest_org(session)
+            alone = select(Sighting.file_name).where(*self._left_alone())
+            return set(session.scalars(alone if newest is None else alone.where(Sighting.seen_at > newest)))
+
+    def _left_alone(self) -> tuple[Any, ...]:
+        return Sighting.source_name == self._source_name, Sighting.verdict == Verdict.LEFT.value
+
+    def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
+        mine = (Sighting.source_name == self._source_name, Sighting.folder == folder)
+        rows = session.scalars(
+            select(Sighting).where(
+                *mine, Sighting.message_id_sha256.in_(digests), Sighting.verdict != Verdict.LEFT
+            )
+        )
+        return [Fingerprint(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows]
+
+
+class SqlSourceBook:
+    """The source book protocol on SQLAlchemy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
+        with self._database.write() as session:
+            state = session.get(SourceState, name)
+            if state is None:
+                state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0)
+                session.add(state)
+            state.kind, state.last_attempt_at = kind, now
+            state.error_json = dict(error) if error else None
+            state.failures = state.failures + 1 if error else 0
+            if error is None:
+                state.last_success_at = now
+
+
+def _newest_org(session: Session) -> datetime | None:
+    """Return when an org or alias was last added."""
+    orgs = session.scalar(select(func.max(OrgRow.created_at)))
+    aliases = session.scalar(select(func.max(OrgAlias.created_at)))
+    return max((moment for moment in (orgs, aliases) if moment is not None), default=None)
+
+
+def _cursor(row: FolderCursor) -> Cursor:
+    return Cursor(row.folder, row.uidvalidity, row.last_uid, row.since, row.since_until_uid)

@@ -1,0 +1,156 @@
+"""The orgs: those the config declares and those added by command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from postroom.core.routing import is_slug
+from postroom.db.engine import Database
+from postroom.db.inbox import new_id
+from postroom.db.models import OrgAlias, OrgRow
+from postroom.db.values import Org
+from postroom.errors import OrgUnknown, UsageFault
+
+
+@dataclass(frozen=True, slots=True)
+class OrgEntry:
+    """An org as `org list` shows it."""
+
+    id: UUID
+    slug: str
+    name: str
+    aliases: tuple[str, ...]
+    allow_from: tuple[str, ...]
+    suspended: bool
+    created_at: datetime
+
+
+class SqlDirectory:
+    """The directory protocol on SQLAlchemy, and what the `org` commands need."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def resolve(self, slugs: Collection[str]) -> dict[str, Org]:
+        with self._database.read() as session:
+            named = session.execute(select(OrgRow.slug, OrgRow).where(OrgRow.slug.in_(slugs))).tuples()
+            aliased = session.execute(
+                select(OrgAlias.slug, OrgRow)
+                .join(OrgRow, OrgRow.id == OrgAlias.org_id)
+                .where(OrgAlias.slug.in_(slugs))
+            ).tuples()
+            return {slug: _org(row) for slug, row in [*aliased, *named]}
+
+    def add(self, slug: str, now: datetime, *, name: str = "", allow_from: Sequence[str] = ()) -> OrgEntry:
+        """Make an org.  Raises UsageFault when the slug is malformed or taken."""
+        with self._database.write() as session:
+            _require_free(session, slug)
+            session.add(
+                OrgRow(id=new_id(), slug=slug, name=name, allow_from=list(allow_from), created_at=now)
+            )
+        return self.entry(slug)
+
+    def alias(self, slug: str, alias: str, now: datetime) -> OrgEntry:
+        """Give an org another slug.  Raises OrgUnknown, UsageFault."""
+        with self._database.write() as session:
+            org = _require(session, slug)
+            _require_free(session, alias)
+            session.add(OrgAlias(slug=alias, org_id=org.id, created_at=now))
+        return self.entry(slug)
+
+    def suspend(self, slug: str, now: datetime, *, suspended: bool) -> OrgEntry:
+        """Suspend an org, so that its mail is quarantined, or take it up again.  Raises OrgUnknown."""
+        with self._database.write() as session:
+            _require(session, slug).suspended_at = now if suspended else None
+        return self.entry(slug)
+
+    def declare(self, orgs: Iterable[OrgEntry], now: datetime) -> None:
+        """Bring the orgs of the config into the table; those added by command stay.  May be repeated.
+
+        Raises UsageFault when an alias belongs to another org already.
+        """
+        with self._database.read() as session:
+            wanted = [org for org in orgs if _differs(session, org)]
+        if not wanted:
+            return
+        with self._database.write() as session:
+            for org in wanted:
+                _declare(session, org, now)
+
+    def entry(self, slug: str) -> OrgEntry:
+        """Return one org by slug or alias.  Raises OrgUnknown."""
+        with self._database.read() as session:
+            return _entry(session, _require(session, slug))
+
+    def every(self) -> list[OrgEntry]:
+        """Return all orgs by slug."""
+        with self._database.read() as session:
+            return [_entry(session, row) for row in session.scalars(select(OrgRow).order_by(OrgRow.slug))]
+
+
+def _org(row: OrgRow) -> Org:
+    return Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
+
+
+def _entry(session: Session, row: OrgRow) -> OrgEntry:
+    aliases = session.scalars(select(OrgAlias.slug).where(OrgAlias.org_id == row.id).order_by(OrgAlias.slug))
+    suspended = row.suspended_at is not None
+    return OrgEntry(
+        row.id, row.slug, row.name, tuple(aliases), tuple(row.allow_from), suspended, row.created_at
+    )
+
+
+def _find(session: Session, slug: str) -> OrgRow | None:
+    named = session.scalars(select(OrgRow).where(OrgRow.slug == slug)).one_or_none()
+    if named is not None:
+        return named
+    aliased = select(OrgRow).join(OrgAlias, OrgAlias.org_id == OrgRow.id).where(OrgAlias.slug == slug)
+    return session.scalars(aliased).one_or_none()
+
+
+def _require(session: Session, slug: str) -> OrgRow:
+    org = _find(session, slug)
+    if org is None:
+        raise OrgUnknown(f'there is no org "{slug}"', fix=f"postroom org add {slug}" if is_slug(slug) else "")
+    return org
+
+
+def _require_free(session: Session, slug: str) -> None:
+    if not is_slug(slug):
+        raise UsageFault(f"not a slug: {slug!r}", fix="lower-case letters, digits and hyphens, at most 63")
+    taken = _find(session, slug)
+    if taken is not None:
+        raise UsageFault(f'"{slug}" already names the org {taken.slug}')
+
+
+def _differs(session: Session, org: OrgEntry) -> bool:
+    row = session.scalars(select(OrgRow).where(OrgRow.slug == org.slug)).one_or_none()
+    if row is None:
+        return True
+    entry = _entry(session, row)
+    same = entry.name == org.name and entry.allow_from == org.allow_from
+    return not (same and set(org.aliases) <= set(entry.aliases))
+
+
+def _declare(session: Session, org: OrgEntry, now: datetime) -> None:
+    row = _find(session, org.slug)
+    if row is None:
+        row = OrgRow(id=new_id(), slug=org.slug, name=org.name, created_at=now)
+        session.add(row)
+    elif row.slug != org.slug:
+        raise UsageFault(f'[org.{org.slug}]: "{org.slug}" is an alias of the org {row.slug}')
+    row.name, row.allow_from = org.name, list(org.allow_from)
+    session.flush()
+    for alias in org.aliases:
+        holder = _find(session, alias)
+        if holder is None:
+            session.add(OrgAlias(slug=alias, org_id=row.id, created_at=now))
+            session.flush()
+        elif holder.id != row.id:
+            raise UsageFault(f'[org.{org.slug}]: the alias "{alias}" already names the org {holder.slug}')

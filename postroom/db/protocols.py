@@ -1,0 +1,117 @@
+"""What the pipeline and the jobs ask of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from postroom.core.announcement import Announcement
+from postroom.core.places import Place
+from postroom.db.values import Claim, Existing, Fence, Intake, Key, LedgerPart, NewMessage, Org
+
+
+class Directory(Protocol):
+    """The orgs."""
+
+    def resolve(self, slugs: Collection[str]) -> dict[str, Org]:
+        """Return the orgs that these slugs or aliases name; a slug that names none is not in it."""
+        ...
+
+
+class Inbox(Protocol):
+    """The rows of messages; the only writer of their status."""
+
+    def find(self, keys: Collection[Key]) -> dict[Key, Existing]:
+        """Return the rows that there are for these keys."""
+        ...
+
+    def note_received(self, messages: Sequence[NewMessage], now: datetime) -> None:
+        """Write RECEIVED rows for mails whose bytes cannot be archived just now; repeating is harmless."""
+        ...
+
+    def commit(self, intake: Intake, now: datetime) -> dict[Key, UUID]:
+        """Write a whole batch in one transaction; return the row id of every key in it.
+
+        Raises Raced when a key was taken meanwhile, LeaseLost when the fence is no longer ours,
+        DatabaseUnavailable; nothing is written then.
+        """
+        ...
+
+    def settled(self, places: Sequence[Place], now: datetime) -> None:
+        """Record that the source has let these copies go; repeating is harmless."""
+        ...
+
+    def unsettled(self, source_name: str) -> list[Place]:
+        """Return the copies that are committed, but that their source has not let go yet."""
+        ...
+
+
+class Workbench(Protocol):
+    """The work that is due: claimed, finished, or put back."""
+
+    def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
+        """Return up to `limit` due messages, leased to `holder`; nobody else gets them until then."""
+        ...
+
+    def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
+        """Write ledger, documents and outbox and go to PARSED, in one transaction; return the documents.
+
+        Raises LeaseLost when the claim is no longer ours; nothing is written then.
+        """
+        ...
+
+    def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:
+        """Give the claim up without counting an attempt: an outage is not the mail's fault."""
+        ...
+
+    def attempt_failed(
+        self, claim: Claim, error: Mapping[str, Any], now: datetime, *, retry_at: datetime | None
+    ) -> None:
+        """Count an attempt and try again at `retry_at`, or go to FAILED where that is None."""
+        ...
+
+    def rescue(self, now: datetime) -> int:
+        """Free the claims whose lease ended; return how many."""
+        ...
+
+
+class OutboxQueue(Protocol):
+    """The announcements that are owed."""
+
+    def due(self, *, limit: int, now: datetime) -> list[Announcement]:
+        """Return up to `limit` announcements that are owed and due, oldest first."""
+        ...
+
+    def announced(self, event_id: UUID, now: datetime) -> None:
+        """Record that the next system has it."""
+        ...
+
+    def failed(self, event_id: UUID, error: Mapping[str, Any], retry_at: datetime) -> None:
+        """Record a failed try and when the next one is due."""
+        ...
+
+
+class Leases(Protocol):
+    """Who works on what, so that one host polls a mailbox at a time."""
+
+    def acquire(self, name: str, *, holder: str, seconds: float, now: datetime) -> Fence | None:
+        """Return the fence of a lease that is now ours, or None while another holds it."""
+        ...
+
+    def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
+        """Keep the lease for another while.  Raises LeaseLost."""
+        ...
+
+    def release(self, fence: Fence) -> None:
+        """Give the lease up; a lease that is lost already is left alone."""
+        ...
+
+
+class SourceBook(Protocol):
+    """What `status` says of each source."""
+
+    def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
+        """Record the end of a poll: a success where `error` is None."""
+        ...

@@ -1,0 +1,94 @@
+"""The quarantine: mails that no org got, and what a person decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from postroom.db.engine import Database
+from postroom.db.machinery import Quarantine
+from postroom.errors import NotFound
+
+HELD = "held"
+ASSIGNED = "assigned"
+DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMail:
+    """One mail in the quarantine."""
+
+    id: int
+    source: str
+    code: str
+    reason: str
+    recipient: str
+    from_address: str | None
+    subject: str | None
+    size_bytes: int
+    raw_sha256: str
+    raw_key: str | None
+    received_at: datetime
+    seen_at: datetime
+    state: str
+
+
+class SqlQuarantine:
+    """Reads and closes quarantine entries; accept is what opens them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def held(self, *, state: str = HELD, limit: int | None = None) -> Iterator[HeldMail]:
+        """Yield the entries in that state, oldest first."""
+        query = select(Quarantine).where(Quarantine.state == state).order_by(Quarantine.id).limit(limit)
+        with self._database.read() as session:
+            for row in session.scalars(query.execution_options(yield_per=500)):
+                yield _held(row)
+
+    def entry(self, entry_id: int) -> HeldMail:
+        """Return one entry in any state.  Raises NotFound."""
+        with self._database.read() as session:
+            row = session.get(Quarantine, entry_id)
+            if row is None:
+                raise NotFound(f"there is no quarantine entry {entry_id}", fix="postroom quarantine list")
+            return _held(row)
+
+    def close(self, entry_id: int, state: str, now: datetime, *, org_id: UUID | None = None) -> bool:
+        """Move a held entry to ASSIGNED or DROPPED; False if somebody else was first."""
+        with self._database.write() as session:
+            closed = session.execute(
+                update(Quarantine)
+                .where(Quarantine.id == entry_id, Quarantine.state == HELD)
+                .values(state=state, resolved_at=now, assigned_org_id=org_id)
+                .returning(Quarantine.id)
+            )
+            return closed.scalar_one_or_none() is not None
+
+    def count(self) -> int:
+        """Return how many mails are held."""
+        with self._database.read() as session:
+            held = select(func.count()).select_from(Quarantine).where(Quarantine.state == HELD)
+            return session.scalar(held) or 0
+
+
+def _held(row: Quarantine) -> HeldMail:
+    return HeldMail(
+        id=row.id,
+        source=row.source_name,
+        code=row.code,
+        reason=row.reason,
+        recipient=row.recipient,
+        from_address=row.from_address,
+        subject=row.subject,
+        size_bytes=row.size_bytes,
+        raw_sha256=row.raw_sha256,
+        raw_key=row.raw_key,
+        received_at=row.received_at,
+        seen_at=row.seen_at,
+        state=row.state,
+    )

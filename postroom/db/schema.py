@@ -1,0 +1,64 @@
+"""Which revision the database has, and bringing it to ours; alembic is imported only when they differ."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from postroom.db.engine import Database
+from postroom.errors import SchemaMismatch
+
+HEAD = "0001"
+"""The newest revision; a test holds it equal to the one in migrations/versions."""
+
+
+def revision(database: Database) -> str | None:
+    """Return the database's revision, None for an empty one.  Raises DatabaseUnavailable, DatabaseCorrupt."""
+    with database.read() as session:
+        connection = session.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = session.scalar(text("SELECT version_num FROM alembic_version"))
+        return str(found) if found else None
+
+
+def upgrade(database: Database) -> bool:
+    """Bring the database to HEAD; return whether anything had to be done.
+
+    All of it is one transaction, and a second process that starts meanwhile waits for it and finds it done.
+    Raises SchemaMismatch when the database is newer than this postroom.
+    """
+    if revision(database) == HEAD:
+        return False
+    with database.write() as session:
+        return _upgrade(session.connection())
+
+
+def require_head(database: Database) -> None:
+    """Return if the database is at HEAD.  Raises SchemaMismatch."""
+    found = revision(database)
+    if found != HEAD:
+        raise SchemaMismatch(
+            f"the database is at revision {found or 'none'}, this postroom needs {HEAD}",
+            fix="postroom db upgrade",
+        )
+
+
+def _upgrade(connection: Connection) -> bool:
+    from alembic import command  # noqa: PLC0415  (a quarter of a second that a normal start does not need)
+    from alembic.config import Config  # noqa: PLC0415  (as above)
+    from alembic.util.exc import CommandError  # noqa: PLC0415  (as above)
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError as error:
+        raise SchemaMismatch(
+            f"the database was made by another postroom: {error}", fix="install the newest postroom"
+        ) from error
+    return True

@@ -1,0 +1,166 @@
+"""What passes between the pipeline and the database: plain values, no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from postroom.core.lifecycle import Status
+from postroom.core.places import Cursor, Place
+
+EMAIL = "EMAIL"
+UPLOAD = "UPLOAD"
+
+
+class Verdict(StrEnum):
+    """What was decided about one copy."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"  # accepted too, but another mail already has its Message-ID
+    QUARANTINED = "quarantined"
+    LEFT = "left"  # no such org, and the source is told to leave such mail alone
+    KNOWN = "known"  # recognised by its fingerprint, body not read
+
+
+class Key(NamedTuple):
+    """What makes a message one message."""
+
+    org_id: UUID
+    source: str
+    source_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """One org as routing needs it."""
+
+    id: UUID
+    slug: str
+    allow_from: tuple[str, ...] = ()
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A message that has a row; `archived` says that its raw bytes are durable."""
+
+    id: UUID
+    status: Status
+    content_sha256: str
+    raw_sha256: str
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A row to be written; `raw_key` is where its bytes are archived, None while they are not."""
+
+    key: Key
+    raw_sha256: str
+    content_sha256: str
+    size_bytes: int
+    received_at: datetime
+    recipient: str
+    raw_key: str | None
+    from_address: str | None = None
+    to_address: str | None = None
+    subject: str | None = None
+    sent_at: datetime | None = None
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A mail for the quarantine; `code` is for machines, `reason` for people."""
+
+    source_name: str
+    raw_sha256: str
+    raw_key: str | None
+    code: str
+    reason: str
+    recipient: str
+    from_address: str | None
+    subject: str | None
+    size_bytes: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One copy and its verdict; `key` where an org got it, `held` where the quarantine did."""
+
+    place: Place
+    verdict: Verdict
+    internal_date: datetime
+    size_bytes: int
+    raw_sha256: str = ""
+    message_id_sha256: str = ""
+    decided_by: str = ""
+    key: Key | None = None
+    held: Held | None = None
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A lease's name and the token it was given under; a commit under an older token is refused."""
+
+    name: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Everything one batch changes, written in one transaction or not at all."""
+
+    messages: Sequence[NewMessage] = ()
+    resumed: Sequence[NewMessage] = ()  # rows in RECEIVED whose bytes are archived now
+    seen: Sequence[Seen] = ()
+    cursor: Cursor | None = None
+    source_name: str = ""
+    fence: Fence | None = None
+
+
+class Raced(Exception):
+    """Another worker wrote one of the same keys first: look the keys up again and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A STORED message that this worker may extract until its lease ends."""
+
+    message_id: UUID
+    org_id: UUID
+    org: str
+    source_message_id: str
+    raw_key: str
+    raw_sha256: str
+    size_bytes: int
+    attempts: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPart:
+    """One line of the part ledger; `object_key` is set where the part became a document."""
+
+    path: str
+    content_type: str
+    sniffed: str | None
+    filename: str | None
+    filename_original: str | None
+    disposition: str | None
+    content_id: str | None
+    transfer_encoding: str
+    size_bytes: int
+    sha256: str | None
+    kept: bool
+    reason: str
+    decode_status: str
+    defects: tuple[str, ...] = ()
+    object_key: str | None = None

@@ -1,0 +1,61 @@
+"""What the tasks work with: bound once, in app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event
+
+from postroom.core.limits import Limits
+from postroom.db.protocols import Inbox, Leases, OutboxQueue, SourceBook, Workbench
+from postroom.fetcher.source import Memory, MessageSource
+from postroom.notify.notifier import Notifier
+from postroom.pipeline.accept import Desk
+from postroom.storage.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKit:
+    """One source with all that a poll of it needs; `wake_paths` are folders whose changes may mean mail."""
+
+    name: str
+    kind: str
+    connect: Callable[[], AbstractContextManager[MessageSource]]
+    memory: Memory
+    desk: Desk
+    poll_seconds: float
+    max_per_poll: int
+    wake_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How work is repeated: attempts and pauses of extraction, leases, workers."""
+
+    workers: int
+    attempts: int
+    backoff_first_seconds: float
+    backoff_cap_seconds: float
+    lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything the tasks need, and the flag that asks them to come to an end."""
+
+    sources: Mapping[str, SourceKit]
+    inbox: Inbox
+    workbench: Workbench
+    outbox: OutboxQueue
+    leases: Leases
+    book: SourceBook
+    store: ObjectStore
+    notifier: Notifier
+    limits: Limits
+    pace: Pace
+    holder: str
+    now: Callable[[], datetime]
+    jitter: Callable[[], float]
+    stopping: Event = field(default_factory=Event)

@@ -1,0 +1,179 @@
+"""The tasks: plain functions that may be repeated, the same for `run`, `fetch --once` and many hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from postroom.core.retry import pause_seconds
+from postroom.db.values import Claim, Fence
+from postroom.errors import LeaseLost, PostroomError, SettleFailed, TransientError
+from postroom.fetcher.source import MessageSource
+from postroom.jobs.house import House, SourceKit
+from postroom.pipeline.accept import accept, settle_places
+from postroom.pipeline.announce import announce
+from postroom.pipeline.extract import extract
+from postroom.pipeline.tally import Tally
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
+_CLAIMED_AT_ONCE = 20
+_ANNOUNCED_AT_ONCE = 100
+
+
+def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datetime | None = None) -> Tally:
+    """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
+
+    One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
+    archive or database.  What was committed until then stands.  Returns an empty tally while another worker
+    holds the source's lease.
+    """
+    name = f"source:{kit.name}"
+    seconds = house.pace.lease_seconds
+    fence = house.leases.acquire(name, holder=house.holder, seconds=seconds, now=house.now())
+    if fence is None:
+        return Tally()
+    try:
+        tally = _poll_under(fence, kit, house, limit or kit.max_per_poll, since)
+        if tally.refused:
+            raise SettleFailed(tally.refused)
+    except TransientError as error:
+        house.book.polled(kit.name, kit.kind, house.now(), error=as_record(error, house.now()))
+        _log.error("poll failed", source=kit.name, code=error.code, error=str(error))
+        raise
+    else:
+        house.book.polled(kit.name, kit.kind, house.now(), error=None)
+        return tally
+    finally:
+        house.leases.release(fence)
+
+
+def _poll_under(fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None) -> Tally:
+    with kit.connect() as source:
+        refused = _settle_owed(source, kit, house)
+        tally = Tally(refused=refused)
+        for batch in source.batches(kit.memory, limit=limit, since=since):
+            tally += accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
+            house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
+            if house.stopping.is_set():
+                break
+    return tally
+
+
+def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:
+    """Settle what was committed before and not let go: a crash or a refusal came in between."""
+    owed = house.inbox.unsettled(kit.name)
+    return settle_places(owed, inbox=house.inbox, settle=source.settle, now=house.now)
+
+
+def extract_due(house: House, *, until_empty: bool = False) -> Tally:
+    """Extract what is due, on all workers; return documents and failures.
+
+    `until_empty` goes on until nothing is due.  An outage puts the claims back
+    unharmed and is raised after the batch, so that nobody spins.
+    """
+    tally = Tally()
+    with ThreadPoolExecutor(house.pace.workers, thread_name_prefix="extract") as workers:
+        while not house.stopping.is_set():
+            claims = house.workbench.claim(
+                limit=_CLAIMED_AT_ONCE,
+                holder=house.holder,
+                lease_seconds=_lease_for_batch(house),
+                now=house.now(),
+            )
+            outcomes = list(workers.map(lambda claim: extract_one(claim, house), claims))
+            tally = sum((outcome for outcome, _ in outcomes), tally)
+            outage = next((error for _, error in outcomes if error), None)
+            if outage:
+                raise outage
+            if not claims or not until_empty:
+                break
+    return tally
+
+
+def _lease_for_batch(house: House) -> float:
+    """Return a lease long enough for the last of a batch: no worker takes more than one lease per mail."""
+    return house.pace.lease_seconds * (1 + _CLAIMED_AT_ONCE / house.pace.workers)
+
+
+def extract_one(claim: Claim, house: House) -> tuple[Tally, TransientError | None]:
+    """Extract one claimed message; whatever its bytes do costs it one attempt and nobody else anything."""
+    try:
+        documents = extract(
+            claim, store=house.store, workbench=house.workbench, limits=house.limits, now=house.now
+        )
+        return Tally(documents=documents), None
+    except LeaseLost as error:
+        _log.warning("passed over", row=str(claim.message_id), code=error.code, error=str(error))
+        return Tally(), None
+    except TransientError as error:
+        return _put_back(claim, house, error)
+    except Exception as error:
+        return Tally(failed=_attempt_failed(claim, house, error)), None
+
+
+def _put_back(claim: Claim, house: House, error: TransientError) -> tuple[Tally, TransientError]:
+    pause = house.pace.backoff_first_seconds * (0.5 + house.jitter())
+    _unless_lost(claim, lambda: house.workbench.put_back(claim, house.now(), pause_seconds=pause))
+    return Tally(), error
+
+
+def _attempt_failed(claim: Claim, house: House, error: Exception) -> bool:
+    attempt = claim.attempts + 1
+    final = attempt >= house.pace.attempts
+    record = as_record(error, house.now()) | {"attempt": attempt}
+    pause = pause_seconds(
+        attempt,
+        first=house.pace.backoff_first_seconds,
+        cap=house.pace.backoff_cap_seconds,
+        jitter=house.jitter(),
+    )
+    retry_at = None if final else house.now() + timedelta(seconds=pause)
+    _unless_lost(claim, lambda: house.workbench.attempt_failed(claim, record, house.now(), retry_at=retry_at))
+    say = _log.error if final else _log.warning
+    facts = {"org": claim.org, "row": str(claim.message_id), "bytes": claim.size_bytes, "attempt": attempt}
+    say("failed" if final else "attempt failed", **facts, code=record["code"], error=record["message"])
+    return final
+
+
+def _unless_lost(claim: Claim, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except LeaseLost as error:
+        _log.warning("passed over", row=str(claim.message_id), code=error.code, error=str(error))
+
+
+def announce_due(house: House) -> int:
+    """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
+    taken = 0
+    while not house.stopping.is_set():
+        owed = house.outbox.due(limit=_ANNOUNCED_AT_ONCE, now=house.now())
+        for announcement in owed:
+            taken += announce(
+                announcement,
+                notifier=house.notifier,
+                outbox=house.outbox,
+                now=house.now,
+                jitter=house.jitter,
+            )
+        if len(owed) < _ANNOUNCED_AT_ONCE:
+            break
+    return taken
+
+
+def rescue_stalled(house: House) -> int:
+    """Free the claims of workers that died; return how many."""
+    freed = house.workbench.rescue(house.now())
+    if freed:
+        _log.warning("rescued", claims=freed)
+    return freed
+
+
+def as_record(error: Exception, now: datetime) -> dict[str, Any]:
+    """Return an error as it goes into error_json: code, words, time; never a traceback."""
+    if isinstance(error, PostroomError):
+        return {"code": error.code, "message": str(error), "fix": error.fix, "at": now.isoformat()}
+    return {"code": "E-BUG", "message": f"{type(error).__name__}: {error}", "fix": "", "at": now.isoformat()}

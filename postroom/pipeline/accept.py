@@ -1,0 +1,146 @@
+"""Take a batch in: route, dedup, archive, commit, and only then settle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from postroom.core.limits import Limits
+from postroom.core.places import Place
+from postroom.core.routing import Rule
+from postroom.db.protocols import Directory, Inbox
+from postroom.db.values import Fence, Intake, Key, Raced, Seen, Verdict
+from postroom.errors import DatabaseUnavailable, SettleFailed, SourceChanged, StoreUnavailable
+from postroom.fetcher.source import Batch, Fetched
+from postroom.pipeline.decide import Decision, decisions, slugs
+from postroom.pipeline.letter import Letter, read_letter
+from postroom.pipeline.plan import Plan, make_plan, wanted_keys
+from postroom.pipeline.tally import Tally, log_verdicts
+from postroom.storage.store import ObjectStore
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accept")
+_RACES = 5  # each lost race means that somebody else got something done
+
+Settle = Callable[[Sequence[Place]], Sequence[Place]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What accept works with for one source: bound once, in app.py."""
+
+    source_name: str
+    rule: Rule
+    limits: Limits
+    leave_unknown: bool
+    directory: Directory
+    inbox: Inbox
+    store: ObjectStore
+    now: Callable[[], datetime]
+
+
+def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = None) -> Tally:
+    """Make every message of `batch` safe, and only then let its source forget it; return what was decided.
+
+    Safe to repeat from any point: objects are content-addressed, known keys become sightings, and what was
+    committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost: the
+    batch then stays where it is.  A refused after-action is counted in the tally and does not raise.
+    """
+    started = time.monotonic()
+    letters = _read(batch.fetched, desk)
+    orgs = desk.directory.resolve(slugs(letters))
+    decided = [decision for letter in letters for decision in decisions(letter, orgs, desk.limits)]
+    # The order is the promise: bytes durable, rows and cursor committed, source settled.
+    plan, ids = _archive_and_commit(batch, decided, desk, fence)
+    tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
+    places = list(dict.fromkeys(seen.place for seen in plan.seen if _may_be_settled(seen)))
+    refused = settle_places(places, inbox=desk.inbox, settle=settle, now=desk.now)
+    return replace(tally, refused=refused)
+
+
+def _may_be_settled(seen: Seen) -> bool:
+    return seen.verdict is not Verdict.LEFT and not seen.settled
+
+
+def _read(fetched: Sequence[Fetched], desk: Desk) -> list[Letter]:
+    letters = []
+    for one in fetched:
+        try:
+            letters.append(read_letter(one, desk.rule, desk.limits))
+        except SourceChanged as error:
+            _log.warning("passed over", source=desk.source_name, place=one.place.file_name, error=str(error))
+    return letters
+
+
+def _archive_and_commit(
+    batch: Batch, decided: Sequence[Decision], desk: Desk, fence: Fence | None
+) -> tuple[Plan, dict[Key, UUID]]:
+    """Archive and commit, as often as others get in between; what is archived once is not archived again."""
+    durable: set[str] = set()
+    for _ in range(_RACES):
+        existing = desk.inbox.find(wanted_keys(decided))
+        plan = make_plan(decided, batch.known, existing, leave=desk.leave_unknown)
+        gone = _archive(plan, desk, durable)
+        if gone:
+            decided = [decision for decision in decided if decision.letter.fetched.place not in gone]
+            continue
+        try:
+            return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), desk.now())
+        except Raced:
+            continue
+    raise DatabaseUnavailable(f"{desk.source_name}: others kept taking the same mails; trying again later")
+
+
+def _archive(plan: Plan, desk: Desk, durable: set[str]) -> set[Place]:
+    """Make the plan's objects durable; return the places whose files vanished or changed meanwhile."""
+    gone: set[Place] = set()
+    for key, fetched in plan.archive.items():
+        if key in durable:
+            continue
+        try:
+            desk.store.put_file(key, fetched.path, fetched.sha256)
+            durable.add(key)
+        except SourceChanged as error:
+            _log.warning(
+                "passed over", source=desk.source_name, place=fetched.place.file_name, error=str(error)
+            )
+            gone.add(fetched.place)
+        except StoreUnavailable:
+            # The rows show what waits; the source keeps the mails until the archive is back.
+            desk.inbox.note_received(list(plan.messages.values()), desk.now())
+            raise
+    return gone
+
+
+def _intake(plan: Plan, batch: Batch, desk: Desk, fence: Fence | None) -> Intake:
+    return Intake(
+        messages=list(plan.messages.values()),
+        resumed=list(plan.resumed.values()),
+        seen=plan.seen,
+        cursor=batch.cursor,
+        source_name=desk.source_name,
+        fence=fence,
+    )
+
+
+def settle_places(
+    places: Sequence[Place], *, inbox: Inbox, settle: Settle, now: Callable[[], datetime]
+) -> str:
+    """Let the source forget `places`, all committed; return "" or why it refused.  May be repeated.
+
+    Raises SourceUnavailable when the source went away; what it did before is met again and done again.
+    """
+    if not places:
+        return ""
+    try:
+        done = settle(places)
+    except SettleFailed as error:
+        _log.error("not settled", source=places[0].source, code=error.code, error=str(error))
+        return str(error)
+    inbox.settled(done, now())
+    _log.info("settled", source=places[0].source, copies=len(done))
+    return ""
