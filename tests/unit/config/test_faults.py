@@ -11,7 +11,7 @@ from tests.unit.config.desk import Desk
 MANY_FAULTS = """\
 stat_dir = "x"
 [orgs]
-unknown = "quarantaine"
+unknown = "quarantines"
 
 [mailbox.orders]
 hots = "imap.example"
@@ -36,7 +36,7 @@ def test_all_faults_are_told_at_once_each_with_its_line(desk: Desk) -> None:
 
     assert faults == [
         'postroom.toml:1: stat_dir: unknown key; did you mean "state_dir"?',
-        'postroom.toml:3: orgs.unknown: "quarantaine" is not known; did you mean "quarantine"?',
+        'postroom.toml:3: orgs.unknown: "quarantines" is not known; did you mean "quarantine"?',
         'postroom.toml:5: mailbox.orders.host: is missing; add host = "...": the IMAP server\'s name',
         'postroom.toml:6: mailbox.orders.hots: unknown key; did you mean "host"?',
         'postroom.toml:8: mailbox.orders.poll: must be a duration such as "90s", not a number',
@@ -55,7 +55,7 @@ def test_the_error_carries_its_faults_and_its_exit_code(desk: Desk) -> None:
         desk.load("[log]\nlevl = 1\n")
 
     assert caught.value.faults == (
-        Fault("postroom.toml", 2, "log.levl", "unknown key", 'did you mean "level"?'),
+        Fault("postroom.toml", 2, "log.leve", "unknown key", 'did you mean "level"?'),
     )
     assert (caught.value.code, caught.value.exit) == ("E-CONFIG", Exit.CONFIG)
 
