@@ -52,10 +52,10 @@ def test_all_faults_are_told_at_once_each_with_its_line(desk: Desk) -> None:
 
 def test_the_error_carries_its_faults_and_its_exit_code(desk: Desk) -> None:
     with pytest.raises(ConfigFault) as caught:
-        desk.load("[log]\nlevl = 1\n")
+        desk.load("[log]\nlevels = 1\n")
 
     assert caught.value.faults == (
-        Fault("postroom.toml", 2, "log.leve", "unknown key", 'did you mean "level"?'),
+        Fault("postroom.toml", 2, "log.levels", "unknown key", 'did you mean "level"?'),
     )
     assert (caught.value.code, caught.value.exit) == ("E-CONFIG", Exit.CONFIG)
 
