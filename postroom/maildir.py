@@ -28,9 +28,11 @@ _LEADING_SECONDS = re.compile(r"\d+")
 def create(folder: Path) -> None:
     """Make `folder` a Maildir, readable by its owner only; safe to repeat.  Raises MaildirUnusable."""
     with explained("create", folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for shelf in _SHELVES:
-            (folder / shelf).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / shelf).mkdir(mode=0o700, exist_ok=True)
         sync(folder)
+        sync(folder.parent)
 
 
 def create_subfolder(folder: Path, name: str) -> Path:

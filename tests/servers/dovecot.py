@@ -22,6 +22,7 @@ base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap
+{capability}
 listen = 127.0.0.1
 default_internal_user = {server_user}
 default_internal_group = {server_group}
@@ -63,6 +64,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # No penalty for a wrong password: all tests come from one address.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -84,10 +89,14 @@ def found_version() -> str:
 
 
 class Dovecot:
-    """An IMAP server: implicit TLS on `tls_port`, plain and STARTTLS on `port`, users made on demand."""
+    """An IMAP server: implicit TLS on `tls_port`, plain and STARTTLS on `port`, users made on demand.
 
-    def __init__(self, root: Path) -> None:
+    `capability` is what it admits to be able to, where that should be less than it is.
+    """
+
+    def __init__(self, root: Path, capability: str = "") -> None:
         self.root = root
+        self._capability = capability
         self.port = free_port()
         self.tls_port = free_port()
         self.certificates: Certificates | None = None
@@ -111,6 +120,11 @@ class Dovecot:
             self._server.wait(timeout=15)
             self._server = None
 
+    def restart(self) -> None:
+        """Break every connection."""
+        self.stop()
+        self.start()
+
     @property
     def ca(self) -> Path:
         """Return the CA that signed the server's certificate."""
@@ -127,13 +141,17 @@ class Dovecot:
 
     def add_user(self, user: str) -> Path:
         """Return the new user's Maildir; the password is PASSWORD."""
-        # A file for each: Dovecot sees a change of one file only once its time has moved on by a second.
-        (self.root / "users" / user).write_text(f"{user}:{PASSWORD}\n", encoding="utf-8")
+        self.set_password(user, PASSWORD)
         home = self.maildir(user)
         home.parent.mkdir(mode=0o700)
         maildir.create(home)
         self._own(home.parent)
         return home
+
+    def set_password(self, user: str, password: str) -> None:
+        """Let the user in with `password`; Dovecot may not see a change after the first login."""
+        # A file for each: Dovecot sees a change of one file only once its time has moved on by a second.
+        (self.root / "users" / user).write_text(f"{user}:{password}\n", encoding="utf-8")
 
     def forget_user(self, user: str) -> None:
         """Refuse this user from now on."""
@@ -167,14 +185,29 @@ class Dovecot:
         shelves = [home / "new", home / "cur"]
         return sorted(path.name for shelf in shelves if shelf.is_dir() for path in shelf.iterdir())
 
-    def change_uidvalidity(self, user: str, uidvalidity: int, folder: str = "INBOX") -> None:
-        """Make the folder forget its UIDs: every mail gets a new one under `uidvalidity`."""
-        home = self.maildir(user, folder)
+    def remove(self, user: str, *subjects: str) -> None:
+        """Remove the mails with these subjects, as another mail program would."""
+        for shelf in ("new", "cur"):
+            for path in (self.maildir(user) / shelf).iterdir():
+                found = path.read_bytes().partition(b"Subject: ")[2].splitlines()[0].decode()
+                if found in subjects:
+                    path.unlink()
+
+    def change_uidvalidity(self, user: str, uidvalidity: int, *, next_uid: int = 1) -> None:
+        """Make the INBOX forget its UIDs: every mail gets a new one, from `next_uid` on."""
+        home = self.maildir(user)
         for forgotten in (*home.glob("dovecot.index*"), *home.glob("dovecot-uid*")):
             forgotten.unlink()
         uidlist = home / "dovecot-uidlist"
-        uidlist.write_text(f"3 V{uidvalidity} N1\n", encoding="ascii")
+        uidlist.write_text(f"3 V{uidvalidity} N{next_uid}\n", encoding="ascii")
         self._own(uidlist)
+
+    def raise_next_uid(self, user: str, next_uid: int) -> None:
+        """Leave a gap: the next mail in the INBOX gets `next_uid`."""
+        uidlist = self.maildir(user) / "dovecot-uidlist"
+        header, *lines = uidlist.read_text(encoding="ascii").splitlines()
+        raised = " ".join(f"N{next_uid}" if word.startswith("N") else word for word in header.split())
+        uidlist.write_text("\n".join([raised, *lines]) + "\n", encoding="ascii")
 
     # --- within ----------------------------------------------------------------------------------
 
@@ -187,6 +220,7 @@ class Dovecot:
         as_root = os.geteuid() == 0
         config = _CONFIG.format(
             root=self.root,
+            capability=f"imap_capability = {self._capability}" if self._capability else "",
             port=self.port,
             tls_port=self.tls_port,
             certificate=self.certificates.server,

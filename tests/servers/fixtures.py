@@ -6,7 +6,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,18 @@ _users = itertools.count(1)
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """A running Dovecot; without the package the test is skipped by name, and in CI it fails."""
+    with running_dovecot() as server:
+        yield server
+
+
+@contextmanager
+def running_dovecot(capability: str = "") -> Iterator[Dovecot]:
+    """Run a Dovecot of its own as long as the block lasts."""
     if not found_version().startswith("2.3."):
         _missing(f"needs {PACKAGE}, version 2.3")
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
-        server = Dovecot(Path(root))
+        server = Dovecot(Path(root), capability)
         try:
             server.start()
             yield server
@@ -52,10 +59,6 @@ def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:
         after=After(action, folder="Processed", flag="$Taken"),
         recipients=Recipients(org="acme", trust=(), trusted_hops=0, trusted_zone=Zone.ALL, to_cc=False),
     )
-
-
-def over_starttls(mailbox: Mailbox, dovecot: Dovecot) -> Mailbox:
-    return replace(mailbox, port=dovecot.port, tls=Tls.STARTTLS)
 
 
 def _missing(what: str) -> None:

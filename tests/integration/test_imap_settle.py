@@ -1,0 +1,200 @@
+"""The after-action in a real mailbox, also on servers that can do less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from postroom import maildir
+from postroom.config.settings import Action, After, Mailbox
+from postroom.core.limits import DEFAULT_LIMITS
+from postroom.core.places import Place
+from postroom.errors import SettleFailed
+from postroom.fetcher.imap import ImapSource
+from tests.servers.dovecot import Dovecot
+from tests.servers.fixtures import fresh_mailbox, running_dovecot
+from tests.servers.memory import MemoryInRam
+
+
+@pytest.fixture(scope="module")
+def without_move() -> Iterator[Dovecot]:
+    with running_dovecot("IMAP4rev1 UIDPLUS") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def without_uidplus() -> Iterator[Dovecot]:
+    with running_dovecot("IMAP4rev1") as server:
+        yield server
+
+
+def places(source: ImapSource) -> list[Place]:
+    return [copy.place for batch in source.batches(MemoryInRam(), limit=500) for copy in batch.fetched]
+
+
+def settle(
+    mailbox: Mailbox, spool: Path, *, only: int | None = None, times: int = 1
+) -> list[Sequence[Place]]:
+    """Read all, settle the first `only` of them, and return what was reported done."""
+    source = ImapSource(mailbox, spool, DEFAULT_LIMITS)
+    try:
+        found = places(source)[:only]
+        done = [source.settle(found) for _ in range(times)]
+        assert all(list(each) == found for each in done)
+        return done
+    finally:
+        source.close()
+
+
+def deliver(dovecot: Dovecot, mailbox: Mailbox, count: int) -> None:
+    for number in range(count):
+        dovecot.deliver(mailbox.user, b"Subject: mail %d\r\n\r\n" % number)
+
+
+def flags(dovecot: Dovecot, mailbox: Mailbox, folder: str = "INBOX") -> list[str]:
+    return [maildir.flags(name) for name in dovecot.mails(mailbox.user, folder)]
+
+
+@pytest.mark.parametrize(
+    ("action", "inbox", "processed"),
+    [
+        pytest.param(Action.KEEP, ["", "", ""], [], id="keep"),
+        pytest.param(Action.SEEN, ["S", "S", ""], [], id="seen"),
+        pytest.param(Action.FLAG, ["a", "a", ""], [], id="a keyword, as Maildir letter a"),
+        pytest.param(Action.MOVE, [""], ["", ""], id="move"),
+        pytest.param(Action.DELETE, [""], [], id="delete"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_after_action_meets_the_settled_mails_and_no_other(
+    dovecot: Dovecot, tmp_path: Path, action: Action, inbox: list[str], processed: list[str], times: int
+) -> None:
+    mailbox = fresh_mailbox(dovecot, action)
+    deliver(dovecot, mailbox, 3)
+
+    settle(mailbox, tmp_path, only=2, times=times)
+
+    assert flags(dovecot, mailbox) == inbox
+    assert flags(dovecot, mailbox, "Processed") == processed
+
+
+def test_a_system_flag_can_be_the_mark(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.FLAG, flag="\\Flagged"))
+    deliver(dovecot, mailbox, 1)
+
+    settle(mailbox, tmp_path)
+
+    assert flags(dovecot, mailbox) == ["F"]
+
+
+def test_a_flag_that_the_server_will_not_keep_is_refused(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.FLAG, flag="\\Recent"))
+    deliver(dovecot, mailbox, 1)
+
+    with pytest.raises(SettleFailed, match="does not keep the flag"):
+        settle(mailbox, tmp_path)
+
+
+def test_more_mails_than_one_command_names_are_settled(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = fresh_mailbox(dovecot, Action.MOVE)
+    deliver(dovecot, mailbox, 450)
+
+    settle(mailbox, tmp_path)
+
+    assert len(dovecot.mails(mailbox.user, "Processed")) == 450
+    assert dovecot.mails(mailbox.user) == []
+
+
+def test_mails_in_several_folders_are_settled_each_in_its_own(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(dovecot, Action.SEEN), folders=("INBOX", "Scans"))
+    dovecot.deliver(mailbox.user, b"Subject: one\r\n\r\n")
+    dovecot.deliver(mailbox.user, b"Subject: two\r\n\r\n", folder="Scans")
+
+    settle(mailbox, tmp_path)
+
+    assert (flags(dovecot, mailbox), flags(dovecot, mailbox, "Scans")) == (["S"], ["S"])
+
+
+def test_reading_goes_on_where_it_was_after_settling_in_another_folder(
+    dovecot: Dovecot, tmp_path: Path
+) -> None:
+    mailbox = replace(fresh_mailbox(dovecot, Action.SEEN), folders=("INBOX", "Scans"))
+    dovecot.deliver(mailbox.user, b"Subject: elsewhere\r\n\r\n", folder="Scans")
+    deliver(dovecot, mailbox, 60)
+    source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
+    elsewhere = [place for place in places(source) if place.folder == "Scans"]
+    batches = source.batches(MemoryInRam(), limit=60)
+    first = next(batches)
+
+    source.settle(elsewhere)
+    second = next(batches)
+
+    source.close()
+    assert [len(first.fetched), len(second.fetched)] == [50, 10]
+    assert {copy.place.folder for copy in second.fetched} == {"INBOX"}
+
+
+def test_uids_of_another_uidvalidity_are_left_alone(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = fresh_mailbox(dovecot, Action.DELETE)
+    deliver(dovecot, mailbox, 1)
+    source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
+    (place,) = places(source)
+
+    done = source.settle([replace(place, uidvalidity=place.uidvalidity + 1)])
+
+    source.close()
+    assert len(done) == 1
+    assert len(dovecot.mails(mailbox.user)) == 1
+
+
+def test_a_move_without_the_move_command_copies_first_and_leaves_other_deleted_mail(
+    without_move: Dovecot, tmp_path: Path
+) -> None:
+    mailbox = fresh_mailbox(without_move, Action.MOVE)
+    deliver(without_move, mailbox, 3)
+    mark_deleted(without_move, mailbox, tmp_path, keep=2)
+
+    settle(mailbox, tmp_path, only=2, times=2)
+
+    assert flags(without_move, mailbox) == ["T"]
+    assert len(without_move.mails(mailbox.user, "Processed")) == 2
+
+
+def test_a_copy_that_was_not_complete_deletes_nothing(
+    without_move: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = fresh_mailbox(without_move, Action.MOVE)
+    deliver(without_move, mailbox, 2)
+    monkeypatch.setattr("postroom.fetcher.imap_settle._count", lambda _: 1)
+
+    with pytest.raises(SettleFailed, match="of 2 mails the server copied 1 to 'Processed'"):
+        settle(mailbox, tmp_path)
+
+    assert flags(without_move, mailbox) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("action", "processed"),
+    [pytest.param(Action.DELETE, 0, id="delete"), pytest.param(Action.MOVE, 1, id="move")],
+)
+def test_without_uidplus_mails_stay_marked_and_nothing_is_expunged(
+    without_uidplus: Dovecot, tmp_path: Path, action: Action, processed: int
+) -> None:
+    mailbox = fresh_mailbox(without_uidplus, action)
+    deliver(without_uidplus, mailbox, 2)
+
+    settle(mailbox, tmp_path, only=1, times=2)
+
+    assert flags(without_uidplus, mailbox) == ["T", ""]
+    assert len(without_uidplus.mails(mailbox.user, "Processed")) == processed
+
+
+def mark_deleted(dovecot: Dovecot, mailbox: Mailbox, spool: Path, *, keep: int) -> None:
+    """Mark all but the first `keep` mails as another mail program does before its user expunges."""
+    marking = replace(mailbox, after=After(Action.FLAG, flag="\\Deleted"))
+    source = ImapSource(marking, spool, DEFAULT_LIMITS)
+    source.settle(places(source)[keep:])
+    source.close()
