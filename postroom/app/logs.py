@@ -77,7 +77,7 @@ def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 def _json(_logger: Any, _method: str, event: EventDict) -> str:
     """Return one JSON object, what a person looks for first in front."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return json.dumps(first | event, ensure_ascii=False, default=str)
+    return json.dumps({**first, **event}, ensure_ascii=False, default=str)
 
 
 def _journal(_logger: Any, _method: str, event: EventDict) -> str:

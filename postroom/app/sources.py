@@ -22,11 +22,12 @@ def kits(app: App, *, read_only: bool = False) -> dict[str, SourceKit]:
     return {kit.name: kit for kit in (*mailboxes, *folders)}
 
 
-def rule_for(settings: Settings, recipients: Recipients) -> Rule:
-    """Return the routing rule of one source."""
+def rule_for(settings: Settings, recipients: Recipients, *, address: str = "") -> Rule:
+    """Return the routing rule of one source; `address` is the mailbox's own, where it has one."""
     return Rule(
         address=address_pattern(settings.orgs.address),
         pinned=recipients.org,
+        pinned_recipient=address,
         trust=recipients.trust,
         trusted_hops=recipients.trusted_hops,
         whole_header=recipients.trusted_zone is Zone.ALL,
@@ -60,7 +61,7 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool) -> SourceKit:
         kind="imap",
         connect=partial(_closing, make),
         memory=SourceMemory(app.database, mailbox.name, app.now),
-        desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients)),
+        desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients, address=mailbox.user)),
         poll_seconds=mailbox.poll_seconds,
         max_per_poll=mailbox.max_per_poll,
     )

@@ -32,10 +32,14 @@ class AddressPattern:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One source's way of naming the org; `trust` is in order of preference."""
+    """One source's way of naming the org; `trust` is in order of preference.
+
+    `pinned_recipient` is what a pinned source's mails are said to be addressed to, for people to read.
+    """
 
     address: AddressPattern
     pinned: str | None = None
+    pinned_recipient: str = ""
     trust: tuple[str, ...] = ("Delivered-To",)
     trusted_hops: int = 0
     whole_header: bool = False
@@ -92,7 +96,7 @@ def targets(block: HeaderBlock, rule: Rule) -> tuple[Target, ...]:
     To/Cc looks there, and then each org named gets an entry of its own.
     """
     if rule.pinned is not None:
-        return (Target(rule.pinned, "", "(pinned)"),)
+        return (Target(rule.pinned, rule.pinned_recipient, "(pinned)"),)
     zone = trusted_zone(block, rule)
     for name in rule.trust:
         deciding = next((field for field in zone if field.key == name.lower()), None)

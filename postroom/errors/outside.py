@@ -161,6 +161,7 @@ class SettleFailed(SourceUnavailable):
     """
 
     code = "E-SETTLE"
+    exit = Exit.TEMPORARY
 
 
 class MaildirUnusable(SourceUnavailable):

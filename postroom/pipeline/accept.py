@@ -14,7 +14,7 @@ from postroom.core.limits import Limits
 from postroom.core.places import Place
 from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
-from postroom.db.values import Fence, Intake, Key, Raced, Seen, Verdict
+from postroom.db.values import Fence, Intake, Key, Org, Raced, Seen, Verdict
 from postroom.errors import DatabaseUnavailable, SettleFailed, SourceChanged, StoreUnavailable
 from postroom.fetcher.source import Batch, Fetched
 from postroom.pipeline.decide import Decision, decisions, slugs
@@ -51,9 +51,7 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
     batch then stays where it is.  A refused after-action is counted in the tally and does not raise.
     """
     started = time.monotonic()
-    letters = _read(batch.fetched, desk)
-    orgs = desk.directory.resolve(slugs(letters))
-    decided = [decision for letter in letters for decision in decisions(letter, orgs, desk.limits)]
+    decided, orgs = _decide(batch, desk)
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
     plan, ids = _archive_and_commit(batch, decided, desk, fence)
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
@@ -64,6 +62,19 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
 
 def _may_be_settled(seen: Seen) -> bool:
     return seen.verdict is not Verdict.LEFT and not seen.settled
+
+
+def preview(batch: Batch, *, desk: Desk) -> Plan:
+    """Return what `accept` would do with a batch; nothing is written anywhere."""
+    decided, _orgs = _decide(batch, desk)
+    existing = desk.inbox.find(wanted_keys(decided))
+    return make_plan(decided, batch.known, existing, leave=desk.leave_unknown)
+
+
+def _decide(batch: Batch, desk: Desk) -> tuple[list[Decision], dict[str, Org]]:
+    letters = _read(batch.fetched, desk)
+    orgs = desk.directory.resolve(slugs(letters))
+    return [decision for letter in letters for decision in decisions(letter, orgs, desk.limits)], orgs
 
 
 def _read(fetched: Sequence[Fetched], desk: Desk) -> list[Letter]:

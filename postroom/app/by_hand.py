@@ -1,0 +1,108 @@
+"""What a person does by hand: mails taken from files, and mails given out of the quarantine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from postroom.app.compose import App
+from postroom.app.house import build_house
+from postroom.app.sources import desk_for
+from postroom.core.places import Place
+from postroom.core.routing import Rule, address_pattern, slug_in
+from postroom.db.quarantine import ASSIGNED, HELD, HeldMail
+from postroom.db.values import Org
+from postroom.errors import Unroutable, UsageFault
+from postroom.fetcher.files import INGEST, mails_in
+from postroom.fetcher.source import Batch, Fetched
+from postroom.jobs.tasks import announce_due, extract_due
+from postroom.pipeline.accept import accept
+from postroom.pipeline.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A directory of the one org that a person chose: its sender rules are overruled."""
+
+    org: Org
+
+    def resolve(self, slugs: Collection[str]) -> dict[str, Org]:
+        return {slug: self.org for slug in slugs if slug == self.org.slug}
+
+
+def ingest(app: App, paths: Iterable[Path], recipient: str) -> Iterator[Tally]:
+    """Take the mails in `paths` as if they had come for `recipient`; yield what became of each one.
+
+    Safe to repeat: what is there already is a duplicate.  Raises Unroutable, OrgUnknown, FileFault,
+    NotAMessage and outages; what was yielded until then is safe.
+    """
+    slug, refusal = slug_in(recipient, address_pattern(app.settings.orgs.address))
+    if slug is None:
+        raise Unroutable(refusal, fix=f"--to needs an address like {app.settings.orgs.address}")
+    rule = replace(_pinned(app.directory.entry(slug).slug), pinned_recipient=recipient)
+    desk = desk_for(app, INGEST, rule)
+    with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
+        for path in paths:
+            for fetched in mails_in(path, Path(spool)):
+                yield accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
+
+
+def assign(app: App, entry_id: int, slug: str) -> Tally:
+    """Give a held mail to an org, and take its documents out; safe to repeat after a crash.
+
+    Raises NotFound, OrgUnknown, UsageFault (not held any more, or only its header is here), ObjectMissing,
+    ObjectCorrupt and outages.
+    """
+    entry = app.quarantine.entry(entry_id)
+    if entry.state != HELD:
+        raise UsageFault(f"quarantine entry {entry_id} was {entry.state} already")
+    org = app.directory.entry(slug)
+    with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
+        fetched = _from_quarantine(app, entry, Path(spool))
+        rule = replace(_pinned(org.slug), pinned_recipient=entry.recipient)
+        desk = replace(
+            desk_for(app, entry.source, rule),
+            directory=_Chosen(Org(org.id, org.slug)),
+            limits=replace(app.settings.limits, message_bytes=fetched.size_bytes),
+        )
+        tally = accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
+    app.quarantine.close(entry_id, ASSIGNED, app.now(), org_id=org.id)
+    return tally + take_documents_out(app)
+
+
+def take_documents_out(app: App) -> Tally:
+    """Extract and announce what is due now, beside a running service or without one."""
+    house = build_house(app)
+    tally = extract_due(house, until_empty=True)
+    announce_due(house)
+    return tally
+
+
+def _from_quarantine(app: App, entry: HeldMail, spool: Path) -> Fetched:
+    if entry.raw_key is None:
+        raise UsageFault(
+            f"only the header of quarantine entry {entry.id} is here: {entry.reason}",
+            fix="raise limits.message, fetch the mail by hand, and take it with postroom ingest",
+        )
+    path = spool / str(entry.id)
+    path.write_bytes(app.store.get(entry.raw_key, entry.raw_sha256))
+    return Fetched(
+        place=Place(entry.source, "", file_name=f"quarantine:{entry.id}"),
+        path=path,
+        sha256=entry.raw_sha256,
+        size_bytes=path.stat().st_size,
+        internal_date=entry.received_at,
+    )
+
+
+def _pinned(slug: str) -> Rule:
+    return Rule(address=address_pattern("{org}@*"), pinned=slug)
+
+
+def _desk_folder(app: App) -> Path:
+    """Return a folder of its own: a service that starts meanwhile clears the spool, and nothing here."""
+    path = app.settings.state_dir / "by-hand"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

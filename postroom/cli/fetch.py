@@ -1,0 +1,138 @@
+"""`postroom fetch --once`: one bounded round, for cron."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from postroom.app.compose import App
+from postroom.app.house import build_house
+from postroom.app.sources import kits
+from postroom.cli.context import opened
+from postroom.cli.main import say
+from postroom.cli.preview import show_preview
+from postroom.config.values import seconds as seconds_of
+from postroom.errors import Exit, Locked, UsageFault
+from postroom.jobs.house import SourceKit
+from postroom.jobs.lock import state_lock
+from postroom.jobs.once import Round, one_round
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The options of one call."""
+
+    names: tuple[str, ...]
+    dry_run: bool
+    limit: int | None
+    since: str | None
+    as_json: bool
+    quiet: bool
+    skip_locked: bool
+
+
+@click.command(short_help="Do one bounded round of everything due and exit, for cron.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--once",
+    is_flag=True,
+    required=True,
+    expose_value=False,
+    help="One round; the service is `postroom run`.",
+)
+@click.option("--dry-run", is_flag=True, help="Only read, and say what would be done.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most this many mails of each source.")
+@click.option("--since", metavar="DURATION", help="How far back a first connect goes, such as 7d.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
+@click.option("--quiet", is_flag=True, help="Silent unless something is wrong.")
+@click.option("--skip-locked", is_flag=True, help="Leave quietly while another postroom is at work.")
+@click.pass_context
+def fetch(ctx: click.Context, /, **options: Any) -> int:
+    """Poll each source once (or only those named), extract and announce what is due, and exit."""
+    wish = Wish(**options)
+    with opened(ctx, secrets=True) as app:
+        if wish.quiet:
+            logging.getLogger("postroom").setLevel(logging.CRITICAL)
+        chosen = _chosen(app, wish)
+        if wish.dry_run:
+            show_preview(app, chosen, limit=wish.limit, since=_since(app, wish), as_json=wish.as_json)
+            return Exit.OK
+        return _locked_round(app, wish)
+
+
+def _locked_round(app: App, wish: Wish) -> int:
+    with ExitStack() as held:
+        try:
+            held.enter_context(state_lock(app.settings.state_dir, command="fetch --once", now=app.now()))
+        except Locked:
+            if wish.skip_locked:
+                return Exit.OK
+            raise
+        app.take_over()
+        started = time.monotonic()
+        outcome = one_round(_chosen(app, wish), build_house(app), limit=wish.limit, since=_since(app, wish))
+        return _report(outcome, wish, seconds=time.monotonic() - started)
+
+
+def _chosen(app: App, wish: Wish) -> list[SourceKit]:
+    known = kits(app, read_only=wish.dry_run)
+    for name in wish.names:
+        if name not in known:
+            raise UsageFault(
+                f'there is no source "{name}"', fix=f"one of: {', '.join(known) or '(none configured)'}"
+            )
+    return [known[name] for name in wish.names or known]
+
+
+def _since(app: App, wish: Wish) -> datetime | None:
+    if wish.since is None:
+        return None
+    try:
+        return app.now() - timedelta(seconds=seconds_of(wish.since))
+    except ValueError as error:
+        raise UsageFault(f"--since: {error}") from error
+
+
+def _report(outcome: Round, wish: Wish, *, seconds: float) -> int:
+    code = exit_of(outcome)
+    tally = outcome.tally
+    polled = len(outcome.fine) + len(outcome.troubled)
+    for error in (*outcome.troubled.values(), *filter(None, [outcome.outage])):
+        say(error)
+    if wish.as_json:
+        facts = {
+            "sources": polled,
+            "taken": tally.taken,
+            "duplicates": tally.duplicates,
+            "quarantined": tally.quarantined,
+            "failed": tally.failed,
+            "documents": tally.documents,
+            "bytes": tally.bytes,
+            "seconds": round(seconds, 3),
+            "exit": int(code),
+        }
+        click.echo(json.dumps(facts))
+    elif not wish.quiet:
+        click.echo(
+            f"{polled} sources: {tally.taken} taken, {tally.duplicates} duplicates, "
+            f"{tally.quarantined} quarantined, {tally.documents} documents, {tally.failed} failed "
+            f"in {seconds:.1f} s"
+        )
+    return code
+
+
+def exit_of(outcome: Round) -> Exit:
+    """Return the code of a round: TEMPORARY where a part of it failed, else how all of it failed."""
+    if outcome.outage is not None:
+        return outcome.outage.exit
+    codes = {error.exit for error in outcome.troubled.values()}
+    if not codes:
+        return Exit.OK
+    return codes.pop() if len(codes) == 1 and not outcome.fine else Exit.TEMPORARY

@@ -1,0 +1,45 @@
+"""`postroom ingest`: mails from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from postroom.app.by_hand import ingest as take
+from postroom.app.by_hand import take_documents_out
+from postroom.cli.context import opened
+from postroom.pipeline.tally import Tally
+
+
+@click.command(short_help="Take mails from files: .eml, mbox or Maildir.")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "--to", "recipient", required=True, metavar="ADDR", help="Such as orders+acme@intake.example.com."
+)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
+@click.pass_context
+def ingest(ctx: click.Context, paths: tuple[Path, ...], recipient: str, as_json: bool) -> None:
+    """Take the mails in FILE... as if they had come for ADDR, and take their documents out.
+
+    A FILE is one message, an mbox, a Maildir, or a folder of .eml files.  What postroom has already is a
+    duplicate, so an interrupted import is simply started again.
+    """
+    with opened(ctx) as app:
+        tally = Tally()
+        for number, one in enumerate(take(app, paths, recipient), start=1):
+            tally += one
+            if not as_json and number % 100 == 0:
+                click.echo(f"{number} mails ...", err=True)
+        tally += take_documents_out(app)
+    if as_json:
+        click.echo(json.dumps({name: getattr(tally, name) for name in _SHOWN}))
+    else:
+        click.echo(
+            f"{tally.taken} taken, {tally.duplicates} duplicates, {tally.quarantined} quarantined, "
+            f"{tally.documents} documents, {tally.failed} failed"
+        )
+
+
+_SHOWN = ("taken", "duplicates", "quarantined", "failed", "documents", "bytes")

@@ -1,0 +1,89 @@
+"""`postroom run`: the service."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+import click
+import structlog
+
+from postroom import __version__
+from postroom.app.compose import App
+from postroom.app.house import build_house
+from postroom.cli.context import opened
+from postroom.fetcher.watch import Watcher, watch
+from postroom.jobs.lock import state_lock
+from postroom.jobs.schedule import Clock
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
+
+
+@click.command(short_help="Run the service: poll, extract, announce, until SIGTERM.")
+@click.pass_context
+def run(ctx: click.Context) -> None:
+    """Run the service: poll every source, extract and announce, until SIGTERM or Ctrl-C.
+
+    SIGTERM finishes the messages at hand and ends with 0.  SIGUSR1 polls every source now.
+    """
+    with (
+        opened(ctx, secrets=True) as app,
+        state_lock(app.settings.state_dir, command="run", now=app.now()),
+    ):
+        app.take_over()
+        serve(app)
+
+
+def serve(app: App) -> None:
+    """Run the clock until a signal asks for the end; returns once the tasks at hand are finished."""
+    house = build_house(app)
+    clock = Clock(house)
+    stop = Event()
+
+    def poll_now() -> None:
+        for name in house.sources:
+            clock.wake(f"poll:{name}")
+
+    _on_signals(stop.set, poll_now)
+    watchers = [
+        watcher
+        for kit in house.sources.values()
+        if (watcher := _watch(kit.wake_paths, f"poll:{kit.name}", clock)) is not None
+    ]
+    clock.start()
+    _log.info(
+        "started", version=__version__, sources=len(house.sources), state_dir=str(app.settings.state_dir)
+    )
+    stop.wait()
+    _log.info("stopping")
+    for watcher in watchers:
+        watcher.close()
+    clock.stop()
+    _log.info("stopped")
+
+
+def _on_signals(stop: Callable[[], None], poll_now: Callable[[], None]) -> None:
+    def asked_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    def asked_to_poll(_number: int, _frame: FrameType | None) -> None:
+        poll_now()
+
+    signal.signal(signal.SIGTERM, asked_to_stop)
+    signal.signal(signal.SIGINT, asked_to_stop)
+    signal.signal(signal.SIGUSR1, asked_to_poll)
+
+
+def _watch(paths: tuple[str, ...], task: str, clock: Clock) -> Watcher | None:
+    """Watch what is there; a folder that cannot be watched is rescanned all the same."""
+    there = [path for path in map(Path, paths) if path.is_dir()]
+    if not there:
+        return None
+    try:
+        return watch(there, lambda: clock.wake(task))
+    except OSError as error:
+        _log.warning("cannot watch, rescanning only", task=task, error=str(error))
+        return None
