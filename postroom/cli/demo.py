@@ -1,0 +1,142 @@
+"""`postroom demo`: a whole postroom in a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from postroom import maildir
+from postroom.app.compose import App, open_app
+from postroom.app.house import build_house
+from postroom.app.logs import to_stderr
+from postroom.cli.demo_mails import ADDRESS, DOMAIN, Sample, samples
+from postroom.config.load import load
+from postroom.config.settings import Log
+from postroom.core.announcement import Announcement
+from postroom.db.schema import revision
+from postroom.jobs.house import House
+from postroom.jobs.tasks import announce_due, extract_due, poll
+from postroom.pipeline.parts import take_apart
+
+_CONFIG = f"""# Made by `postroom demo`.
+state_dir = "."
+
+[orgs]
+address = "{ADDRESS}"
+
+[org.acme]
+name = "Acme GmbH"
+[org.beta]
+name = "Beta AG"
+
+[maildir.intake]
+path = "Maildir"
+"""
+
+
+@click.command(short_help="Run a whole postroom in a temporary folder and show what it does.")
+@click.option("--keep", is_flag=True, help="Keep the folder, to look around and go on.")
+def demo(keep: bool) -> None:
+    """Run the main job on sample mails: from a Maildir through routing and archive to documents.
+
+    Everything happens in a temporary folder; no server and no network is used.
+    """
+    with _folder(keep=keep) as folder:
+        (folder / "postroom.toml").write_text(_CONFIG, encoding="utf-8")
+        maildir.create(folder / "Maildir")
+        loaded = load(folder / "postroom.toml", environ={}, cwd=folder, home=folder, is_root=False)
+        to_stderr(Log(level="critical", format="console"))
+        started = time.monotonic()
+        with open_app(loaded.settings) as app:
+            _show_house(app, started)
+            _show_mails(app, folder / "Maildir")
+        _show_way_on(folder, keep=keep)
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="postroom-demo-"))
+    try:
+        yield folder
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+
+
+def _show_house(app: App, started: float) -> None:
+    schema = revision(app.database)
+    click.echo(f" ok  database   sqlite, schema {schema}{_ms(started):>12} ms")
+    app.store.probe()
+    click.echo(" ok  archive    ./archive")
+    click.echo(" ok  maildir    ./Maildir")
+
+
+def _show_mails(app: App, intake: Path) -> None:
+    mails = samples()
+    click.echo(f"Sending {len(mails)} sample messages (2 orgs, 1 duplicate, 1 unknown org, 1 broken MIME)")
+    told = _Told()
+    house = replace(build_house(app), notifier=told)
+    for sample in mails:
+        maildir.deliver(intake, sample.raw)
+        click.echo(f"  orders+{sample.tag}  {_quoted(sample.subject):14}{_outcome(app, house, told, sample)}")
+
+
+def _outcome(app: App, house: House, told: _Told, sample: Sample) -> str:
+    """Poll, extract and announce, and say in words what became of the sample."""
+    started = time.monotonic()
+    tally = poll(house.sources["intake"], house)
+    stored = _ms(started)
+    if tally.quarantined:
+        reason = max(app.quarantine.held(), key=lambda held: held.id).reason
+        return f"quarantined: {reason}   -> postroom org add {sample.tag}"
+    if tally.duplicates:
+        return f"duplicate of {told.message[-12:]}, skipped"
+    started = time.monotonic()
+    documents = extract_due(house, until_empty=True).documents
+    parsed = _ms(started)
+    told.names.clear()
+    announce_due(house)
+    defects = sum(len(part.defects) for part, _ in take_apart(sample.raw, house.limits))
+    warned = f" with {defects} {_plural(defects, 'warning')}" if defects else f" {parsed} ms"
+    names = ", ".join(told.names)
+    return f"stored {stored} ms  parsed{warned}  {documents} {_plural(documents, 'document')}  ({names})"
+
+
+@dataclass(slots=True)
+class _Told:
+    """The next system of the demo: it remembers what it was told."""
+
+    names: list[str] = field(default_factory=list)
+    message: str = ""
+
+    def send(self, announcement: Announcement) -> None:
+        self.names.append(announcement.body["filename"])
+        self.message = str(announcement.message_id)
+
+
+def _show_way_on(folder: Path, *, keep: bool) -> None:
+    if keep:
+        click.echo(f"Kept in {folder}")
+        click.echo(f"Try it:  postroom -c {folder}/postroom.toml ingest my.eml --to orders+acme@{DOMAIN}")
+    else:
+        click.echo("Try it:  postroom demo --keep   and then, in the folder that it names:")
+        click.echo(f"         postroom ingest my.eml --to orders+acme@{DOMAIN}")
+
+
+def _quoted(subject: str) -> str:
+    return f'"{subject}"'
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
