@@ -64,8 +64,9 @@ def unique_name() -> str:
 def deliver(folder: Path, *pieces: bytes) -> str:
     """Write `pieces` as one mail into new/ and return its unique name.
 
-    When it returns, the mail survives a power cut; until then nobody sees it.  Raises MaildirUnusable, and
-    then no part of the mail is left behind.
+    When it returns, the mail survives a power cut.  Raises MaildirUnusable, and then no part of a mail is left
+    behind; only where the folder alone could not be synced the mail is there whole, and delivering it again
+    makes a second copy.
     """
     name = unique_name()
     waiting = folder / "tmp" / name
@@ -73,10 +74,9 @@ def deliver(folder: Path, *pieces: bytes) -> str:
         try:
             _write(waiting, pieces)
             waiting.rename(folder / "new" / name)
-        except BaseException:
+        finally:  # after the rename there is nothing left to unlink
             with suppress(OSError):
                 waiting.unlink(missing_ok=True)
-            raise
         sync(folder / "new")
     return name
 

@@ -21,7 +21,7 @@ _MESSAGE_ID_ONLY = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 _MESSAGE_ID = re.compile(
     rb"^message-id[ \t]*:((?:[^\r\n]*)(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
 )
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEADER = re.compile(rb"(?:\A|\r?\n)\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
