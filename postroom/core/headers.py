@@ -136,8 +136,11 @@ class _Reading:
         """Read one field or one lost line; return True when the block is at its end."""
         raw, here = self.raw, self.position
         blank = self.grammar.blank.match(raw, here, self.stop)
-        if blank or raw[here : here + 2] == b"--":
-            self.body_start = blank.end() if blank else here
+        if blank:
+            self.body_start = blank.end()
+            return True
+        if raw[here : here + 2] == b"--":
+            self.stop = here
             return True
         if here >= self.cut or len(self.fields) >= self.most:
             return self._give_up("header_bytes" if here >= self.cut else "header_fields")

@@ -26,6 +26,7 @@ _TEXT_BODIES = frozenset(
         "message/feedback-report",
         "message/global-delivery-status",
         "message/global-disposition-notification",
+        "message/external-body",  # RFC 2046 5.2.3: the content is somewhere else
     }
 )
 _CID = re.compile(rb"cid:([^\s\"'<>()\\]{1,998})", re.IGNORECASE)
@@ -76,7 +77,9 @@ def _skipped(part: Part, referenced_cids: frozenset[str]) -> str:
         return ""
     if part.content_type in _HTML_BODIES:
         return "html body"
-    return "text body" if part.content_type in _TEXT_BODIES else ""
+    # A multipart that is no container has nothing in it but text: no boundary is declared, none is there.
+    is_text = part.content_type in _TEXT_BODIES or part.content_type.startswith("multipart/")
+    return "text body" if is_text else ""
 
 
 def _is_inline_image(part: Part, referenced_cids: frozenset[str]) -> bool:

@@ -59,8 +59,6 @@ def sniff(content: bytes) -> str:
     Looks at the first bytes, at the names in a zip directory or OLE file and at the regularity of a text;
     nothing is unpacked.  Never raises; linear.
     """
-    if b"%PDF-" in content[:1024]:  # ISO 32000-1 7.5.2, and what readers accept
-        return "application/pdf"
     for magic, found in _MAGIC:
         if content.startswith(magic):
             return found
@@ -71,6 +69,9 @@ def sniff(content: bytes) -> str:
         return next(named, "application/x-ole-storage")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
+    # Behind the others: a zip may hold a PDF uncompressed.
+    if b"%PDF-" in content[:1024]:  # ISO 32000-1 7.5.2, and what readers accept
+        return "application/pdf"
     return _text(content[:_HEAD])
 
 

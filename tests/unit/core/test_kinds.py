@@ -53,6 +53,8 @@ def test_a_document_is_kept(judged: Part, reason: str) -> None:
         pytest.param(part("text/plain"), "text body", id="text"),
         pytest.param(part("text/plain", "inline"), "text body", id="inline text"),
         pytest.param(part("message/delivery-status"), "text body", id="a bounce's report"),
+        pytest.param(part("message/external-body"), "text body", id="content elsewhere"),
+        pytest.param(part("multipart/mixed"), "text body", id="a multipart without boundary"),
         pytest.param(part("text/html"), "html body", id="html"),
         pytest.param(
             part("image/png", "inline", "logo.png", "logo@a"), "inline image", id="shown by the html"

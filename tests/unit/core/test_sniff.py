@@ -43,6 +43,7 @@ def zipped(*names: str, first: str = "") -> bytes:
             "application/vnd.oasis.opendocument.text",
             id="odt",
         ),
+        pytest.param(zipped("%PDF-1.7"), "application/zip", id="a pdf in a zip"),
         pytest.param(zipped("xl/a.xml"), "application/zip", id="a zip with a folder xl"),
         pytest.param(zipped(first="application/\x00"), "application/zip", id="a false media type"),
         pytest.param(zipped(), "application/zip", id="an empty zip"),
