@@ -64,9 +64,9 @@ def unique_name() -> str:
 def deliver(folder: Path, *pieces: bytes) -> str:
     """Write `pieces` as one mail into new/ and return its unique name.
 
-    When it returns, the mail survives a power cut.  Raises MaildirUnusable, and then no part of a mail is left
-    behind; only where the folder alone could not be synced the mail is there whole, and delivering it again
-    makes a second copy.
+    When it returns, the mail survives a power cut.  Raises MaildirUnusable, and then no part of a mail is
+    left behind; only where the folder alone could not be synced the mail is there whole, and delivering it
+    again makes a second copy.
     """
     name = unique_name()
     waiting = folder / "tmp" / name
