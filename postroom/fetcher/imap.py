@@ -53,7 +53,9 @@ class ImapSource:
         return self._settings.name
 
     def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
-        """Yield what is new in every folder; known copies do not count towards `limit`.
+        """Yield what is new in every folder.
+
+        Known copies, which cost no body, count neither towards `limit` nor to the size of a batch.
 
         A folder that is refused holds up no other: the rest is yielded, then FolderRefused says which it was.
         Also raises StoreUnavailable when the spool cannot be written.
