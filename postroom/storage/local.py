@@ -62,10 +62,9 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             beside.rename(path)
-        except BaseException:
-            with suppress(OSError):
+        finally:
+            with suppress(FileNotFoundError):  # renamed, as it should be
                 beside.unlink()
-            raise
         _fsync_folder(path.parent)
 
     def _make_folder(self, folder: Path) -> None:

@@ -15,7 +15,8 @@ from postroom.errors import Exit, by_code
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "postroom").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-NOT_OURS_TO_SHAPE = ("migrations/versions",)  # a migration is a record of what was run, not a room to live in
+# A migration is a record of what was run, not a room to live in.
+ROOMS = [path for path in SOURCES if "versions" not in path.parts]
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|misc)(_|$)")
 
 
@@ -40,7 +41,7 @@ def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return last - function.lineno + 1 - docstring
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
+@pytest.mark.parametrize("path", ROOMS, ids=relative)
 def test_a_module_fits_in_the_head(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
 
@@ -50,7 +51,7 @@ def test_a_test_module_is_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if "versions" not in path.parts], ids=relative)
+@pytest.mark.parametrize("path", ROOMS, ids=relative)
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     too_long = {f.name: lines_of_code(f) for f in functions(path) if lines_of_code(f) > 30}
 
