@@ -9,6 +9,7 @@ from postroom.core.headers import Field, HeaderBlock
 
 _ANGLED = re.compile(rb"<[^<>\s]+>")
 _UNUSABLE = re.compile(rb"[\x00-\x20\x7f]")
+_LIKE_A_CONFLICT = re.compile(rb"#(?:[0-9a-f]{12}|[0-9a-f]{64})\Z")
 _LONGEST = 998  # RFC 5322 2.1.1: no line is longer
 _SYNTHETIC = "sha256:"
 _COVERED = frozenset({"from", "date", "message-id", "subject", "mime-version"})
@@ -18,8 +19,8 @@ _BLOCK = 1024 * 1024
 def message_id(block: HeaderBlock) -> str | None:
     """Return the Message-ID as written, angle brackets included, or None where it is missing or unusable.
 
-    Unusable: empty, longer than a line may be, with blanks or controls, or in the shape of a synthetic id
-    (RFC 5322 3.6.4; ids without brackets are met and taken).
+    Unusable: empty, longer than a line may be, with blanks or controls, or in the shape of an id of our own,
+    synthetic or of a conflict (RFC 5322 3.6.4; ids without brackets are met and taken).
     """
     field = block.first("Message-ID")
     if field is None:
@@ -27,7 +28,9 @@ def message_id(block: HeaderBlock) -> str | None:
     written = field.unfolded
     angled = _ANGLED.search(written)
     value = angled.group() if angled else written
-    if not value or len(value) > _LONGEST or _UNUSABLE.search(value):
+    if not value.strip(b"<>") or len(value) > _LONGEST or _UNUSABLE.search(value):
+        return None
+    if _LIKE_A_CONFLICT.search(value):  # else a sender could take the place of another mail's conflict row
         return None
     text = value.decode("utf-8", "replace") if _is_utf8(value) else value.decode("latin-1")
     return None if text.startswith(_SYNTHETIC) else text
