@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from postroom.app.compose import App, open_app
-from postroom.app.logs import to_stderr
 from postroom.config.load import Loaded, load
+from postroom.errors import FileFault
+
+if TYPE_CHECKING:
+    from postroom.app.compose import App
 
 
 def read_config(ctx: click.Context, *, secrets: bool = False) -> Loaded:
@@ -20,11 +23,19 @@ def read_config(ctx: click.Context, *, secrets: bool = False) -> Loaded:
     return load(
         explicit,
         environ=os.environ,
-        cwd=Path.cwd(),
+        cwd=current_folder(),
         home=Path.home(),
         is_root=os.geteuid() == 0,
         secrets=secrets,
     )
+
+
+def current_folder() -> Path:
+    """Return where relative paths start.  Raises FileFault where the folder was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise FileFault(f"cannot use the current folder: {error.strerror}", fix="cd elsewhere") from error
 
 
 @contextmanager
@@ -33,9 +44,17 @@ def opened(ctx: click.Context, *, secrets: bool = False) -> Iterator[App]:
 
     Raises ConfigFault and what open_app raises.
     """
+    from postroom.app.compose import open_app  # noqa: PLC0415  (the database's libraries cost half a second,
+    from postroom.app.logs import to_stderr  # noqa: PLC0415  and `check` and `config show` need none of it)
+
     loaded = read_config(ctx, secrets=secrets)
     to_stderr(loaded.settings.log)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    warn(loaded)
     with open_app(loaded.settings) as app:
         yield app
+
+
+def warn(loaded: Loaded) -> None:
+    """Say the config's warnings to the person at the terminal."""
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from postroom import __version__
 from postroom.cli.registry import COMMANDS
-from postroom.errors import Exit, PostroomError
+from postroom.cli.words import counted, shown
+from postroom.errors import ConfigFault, Exit, FileFault, PostroomError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+class ReaderLeft(Exception):
+    """Whoever read our output closed it (`postroom messages | head`): nothing is wrong."""
 
 
 class LazyGroup(click.Group):
-    """A click group over `registry.COMMANDS`; `--help` lists them without importing any."""
+    """A click group over `registry.COMMANDS`; `--help` and completion list them without importing any."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -29,9 +41,31 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101  (registry and modules are ours; a test loads each)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from postroom.config.hints import did_you_mean  # noqa: PLC0415  (a wrong name only)
+
+        if args[0] not in COMMANDS and (hint := did_you_mean(args[0], COMMANDS)):
+            raise click.UsageError(f"There is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  (needed after a TAB only)
+
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=COMMANDS[name].help) for name in names), *options]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click itself would end with 1
+            raise ReaderLeft from error
 
 
 @click.group(
@@ -47,47 +81,75 @@ def postroom(ctx: click.Context, config: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a documented code; never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a subject in Greek must not end a list on a Latin terminal
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(int(_run(arguments)))
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
-        outcome: Any = postroom.main(args=arguments, prog_name="postroom", standalone_mode=False)
-        _leave(outcome if isinstance(outcome, int) else Exit.OK)
-    except click.exceptions.Exit as stop:
-        _leave(stop.exit_code)
+        return _answer(arguments)
     except click.ClickException as error:
         error.show()
-        _leave(Exit.USAGE)
+        return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
-        _leave(130)  # 128 + SIGINT, as shells say it
-    except BrokenPipeError:
-        # The reader of our output left (`postroom messages | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(Exit.OK)
+        return 130  # 128 + SIGINT, as shells say it
+    except (ReaderLeft, BrokenPipeError):
+        _forget_output()
+        return Exit.OK
     except PostroomError as error:
         say(error)
-        _leave(error.exit)
+        return error.exit
     except Exception as error:
-        _report_bug(error)
-        _leave(Exit.BUG)
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in _DISK:
+        _forget_output()
+        say(FileFault(str(error), fix="free some space, or look at the disk"))
+        return FileFault.exit
+    _report_bug(error)
+    return Exit.BUG
+
+
+def _answer(arguments: list[str] | None) -> int:
+    outcome: Any = postroom.main(args=arguments, prog_name="postroom", standalone_mode=False)
+    if sys.stdout is not None:  # it is None where it was closed before we began
+        sys.stdout.flush()
+    return outcome if isinstance(outcome, int) else Exit.OK
+
+
+def _forget_output() -> None:
+    """Drop what standard output still holds; else the interpreter tries once more and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(error: PostroomError) -> None:
     """Print an error for a person: what happened, its code, the way out."""
-    click.echo(f"postroom: {error}  [{error.code}]", err=True)
+    first, *more = _lines(error)
+    click.echo(f"postroom: {first}  [{error.code}]", err=True)
+    for line in more:
+        click.echo(f"     {line}", err=True)
     if error.fix:
-        click.echo(f"     Fix: {error.fix}", err=True)
+        click.echo(f"     Fix: {shown(error.fix)}", err=True)
     click.echo(f"     More: postroom help {error.code}", err=True)
 
 
+def _lines(error: PostroomError) -> list[str]:
+    lines = [shown(line) for line in str(error).splitlines()]
+    if isinstance(error, ConfigFault) and error.faults:
+        return [f"the configuration has {counted(len(error.faults), 'fault')}", *lines]
+    return lines or ["something went wrong"]
+
+
 def _report_bug(error: Exception) -> None:
-    click.echo(f"postroom: a bug: {type(error).__name__}: {error}  [E-BUG]", err=True)
+    click.echo(f"postroom: a bug: {type(error).__name__}: {shown(str(error))}  [E-BUG]", err=True)
     where = error.__traceback__
     while where is not None:
         code = where.tb_frame.f_code
         click.echo(f"     at {code.co_qualname} ({Path(code.co_filename).name}:{where.tb_lineno})", err=True)
         where = where.tb_next
     click.echo("     Please report it with these lines; no mail is lost by it.", err=True)
-
-
-def _leave(code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.exit(int(code))

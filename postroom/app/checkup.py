@@ -1,0 +1,146 @@
+"""Every outside thing that the settings name, tried step by step, for `postroom check --connect`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroom import maildir
+from postroom.app.compose import open_store
+from postroom.config.settings import MaildirFolder, Settings
+from postroom.db.engine import open_database
+from postroom.db.schema import HEAD, revision
+from postroom.errors import FileFault, PostroomError, SchemaMismatch
+from postroom.fetcher.probe import Step, probe
+
+_SHELVES = ("new", "cur", "tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing to be tried; its steps run as they are asked for, and the first that fails is the last."""
+
+    title: str
+    is_source: bool
+    steps: Iterator[Step]
+
+
+def trials(settings: Settings) -> Iterator[Trial]:
+    """Yield each mailbox, each Maildir, the database and the archive.
+
+    Nothing is changed or left behind: folders are opened by EXAMINE, a probe object is deleted again, and
+    what is not there yet is not made, for `check` may be run by another user than the service.
+    """
+    for mailbox in settings.mailbox.values():
+        title = f"mailbox {mailbox.name}: {mailbox.user} at {mailbox.host}:{mailbox.port}"
+        yield Trial(title, is_source=True, steps=probe(mailbox))
+    for folder in settings.maildir.values():
+        yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=_maildir(folder))
+    database = database_file(settings)
+    yield Trial(f"database: {database}", is_source=False, steps=_database(settings))
+    archive = Path(settings.storage.url.removeprefix("file://"))
+    yield Trial(f"archive: {archive}", is_source=False, steps=_archive(settings, archive))
+
+
+def database_file(settings: Settings) -> Path:
+    """Return the file of the SQLite database."""
+    return Path(settings.db.url.removeprefix("sqlite:///"))
+
+
+def database_revision(settings: Settings) -> str | None:
+    """Return the revision of the database, None where it has none or is not there; nothing is made.
+
+    Raises FileFault, DatabaseUnavailable, DatabaseCorrupt.
+    """
+    if not _is_there(database_file(settings)):
+        return None
+    database = open_database(settings.db.url)
+    try:
+        return revision(database)
+    finally:
+        database.close()
+
+
+def _maildir(folder: MaildirFolder) -> Iterator[Step]:
+    try:
+        for shelf in _SHELVES:
+            with maildir.explained("use", folder.path / shelf):
+                _require_rights(folder.path / shelf)
+        pending = len(maildir.listing(folder.path, "new"))
+    except PostroomError as error:
+        yield Step("folders", str(error), error)
+        return
+    yield Step("folders", f"new, cur and tmp can be read and written; {pending} in new")
+
+
+def _database(settings: Settings) -> Iterator[Step]:
+    try:
+        words = _schema_words(settings)
+    except PostroomError as error:
+        yield Step("schema", str(error), error)
+        return
+    yield Step("schema", words)
+
+
+def _schema_words(settings: Settings) -> str:
+    file = database_file(settings)
+    if not _is_there(file):
+        _require_creatable(file)
+        return "not there yet; the first start makes it"
+    found = database_revision(settings)
+    if found is not None and found > HEAD:
+        raise SchemaMismatch(
+            f"revision {found} is newer than this postroom's {HEAD}", fix="install the newest postroom"
+        )
+    if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK | os.X_OK):
+        raise FileFault(f"cannot write {file}", fix="give this user write rights there")
+    return f"revision {found}" if found == HEAD else f"revision {found or 'none'}; the next start upgrades it"
+
+
+def _archive(settings: Settings, folder: Path) -> Iterator[Step]:
+    try:
+        if _is_there(folder):
+            open_store(settings).probe()
+            words = "an object was written, read back and deleted"
+        else:
+            _require_creatable(folder)
+            words = "not there yet; the first mail makes it"
+    except PostroomError as error:
+        yield Step("probe", str(error), error)
+        return
+    yield Step("probe", words)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise FileFault(f"cannot look at {path}: {error.strerror}") from error
+
+
+def _require_rights(folder: Path) -> None:
+    """Return if this user may list and change `folder`.  Raises OSError."""
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _require_creatable(path: Path) -> None:
+    """Return if `path` could be made: a folder is made in the nearest one there is, and removed again.
+
+    Raises FileFault.
+    """
+    nearest = next(folder for folder in path.parents if _is_there(folder))
+    try:
+        Path(tempfile.mkdtemp(prefix=".postroom-", dir=nearest)).rmdir()
+    except OSError as error:
+        raise FileFault(
+            f"cannot make {path}: {error.strerror} ({nearest})",
+            fix="set state_dir, or give this user write rights there",
+        ) from error

@@ -1,0 +1,110 @@
+"""`postroom inspect`: one mail taken apart, without a database and without a trace."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from postroom.cli.context import read_config
+from postroom.cli.main import say
+from postroom.cli.opened_mail import OpenedMail, open_mail
+from postroom.cli.words import columns, shown, size_words
+from postroom.core.limits import DEFAULT_LIMITS
+from postroom.db.values import LedgerPart
+from postroom.errors import Exit, FileFault, NotAMessage
+
+_LONGEST = 100  # characters of a subject or file name on one line
+
+
+@click.command(short_help="Take a mail apart without a database, and say what is kept and why.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one for each FILE.")
+@click.pass_context
+def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int:
+    """Take a mail apart without a database, and say what is kept and why.
+
+    FILE is one message, "-" the standard input.  The limits are the defaults, or those of the file that
+    `postroom -c FILE` names.
+    """
+    limits = read_config(ctx).settings.limits if ctx.find_root().obj else DEFAULT_LIMITS
+    worst: Exit = Exit.OK
+    for file in files:
+        try:
+            mail = open_mail(file, _content(file), limits)
+        except (FileFault, NotAMessage) as error:
+            say(error)
+            worst = max(worst, error.exit)
+            continue
+        click.echo(json.dumps(_facts(mail)) if as_json else _picture(mail))
+    return worst
+
+
+def _content(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else "no file has such a name"
+        raise FileFault(f"cannot read {file}: {words}") from error
+
+
+def _facts(mail: OpenedMail) -> dict[str, object]:
+    return {
+        "file": mail.file,
+        "message_id": mail.message_id,
+        "subject": mail.subject,
+        "from": mail.from_address,
+        "recipients": list(mail.recipients),
+        "defects": list(mail.defects),
+        "limits": list(mail.limits),
+        "parts": [_part_facts(part) for part in mail.parts],
+    }
+
+
+def _part_facts(part: LedgerPart) -> dict[str, object]:
+    return {
+        "path": part.path,
+        "content_type": part.content_type,
+        "sniffed": part.sniffed,
+        "filename": part.filename,
+        "disposition": part.disposition,
+        "size": part.size_bytes,
+        "sha256": part.sha256,
+        "kept": part.kept,
+        "reason": part.reason,
+        "decode_status": part.decode_status,
+        "defects": list(part.defects),
+    }
+
+
+def _picture(mail: OpenedMail) -> str:
+    """Return a mail for people: who and what, then the tree of its parts, then what is wrong with it."""
+    head = [
+        ("Subject", shown(mail.subject or "(none)", _LONGEST)),
+        ("From", shown(mail.from_address or "(none)", _LONGEST)),
+        ("For", shown(", ".join(mail.recipients), _LONGEST) or "(no envelope recipient in the header)"),
+        ("Message-ID", shown(mail.message_id or "(none)", _LONGEST)),
+        *(("Defect", shown(defect)) for defect in mail.defects),
+        *(("Limit", f"{limit} was reached; what lies beyond is not shown") for limit in mail.limits),
+    ]
+    lines = columns((f"  {name}", words) for name, words in head)
+    return "\n".join([shown(mail.file), *lines, *columns(_row(part) for part in mail.parts), ""])
+
+
+def _row(part: LedgerPart) -> tuple[str, ...]:
+    depth = part.path.removesuffix(".0").count(".") + (part.path != "0")
+    verdict = "" if part.reason == "container" else f"{'kept' if part.kept else 'skipped'}: {part.reason}"
+    return (
+        f"  {'  ' * depth}{part.path}",
+        _type_words(part),
+        "" if part.reason == "container" else size_words(part.size_bytes),
+        verdict,
+        shown(part.filename or "", _LONGEST),
+    )
+
+
+def _type_words(part: LedgerPart) -> str:
+    differs = part.sniffed and part.sniffed != part.content_type
+    return shown(part.content_type, _LONGEST) + (f" (is {part.sniffed})" if differs else "")

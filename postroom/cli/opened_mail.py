@@ -1,0 +1,64 @@
+"""A mail as `inspect` sees it: header, envelope recipients, parts and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postroom.core import identity
+from postroom.core.addresses import mailboxes
+from postroom.core.headers import HeaderBlock, read_header_block
+from postroom.core.limits import Limits
+from postroom.core.mime import walk
+from postroom.core.words import text
+from postroom.db.values import LedgerPart
+from postroom.errors import NotAMessage
+from postroom.pipeline.parts import take_apart
+
+_ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMail:
+    """`file` is as the user named it; `defects` and `limits` are those of the mail and all its parts."""
+
+    file: str
+    message_id: str | None
+    subject: str | None
+    from_address: str | None
+    recipients: tuple[str, ...]
+    defects: tuple[str, ...]
+    limits: tuple[str, ...]
+    parts: tuple[LedgerPart, ...]
+
+
+def open_mail(file: str, raw: bytes, limits: Limits) -> OpenedMail:
+    """Return the mail in `raw`, however broken.  Raises NotAMessage where not even one header field is."""
+    block = read_header_block(raw, limits=limits)
+    if not block.fields:
+        raise NotAMessage(f"{file} is {'no message: it has no header' if raw else 'empty'}")
+    message, parts = walk(raw, limits), tuple(line for line, _ in take_apart(raw, limits))
+    sender = block.first("From")
+    found = (*message.defects, *(defect for part in parts for defect in part.defects))
+    too_big = ("message_bytes",) if len(raw) > limits.message_bytes else ()
+    reached = (*too_big, *message.limits)
+    return OpenedMail(
+        file=file,
+        message_id=identity.message_id(block),
+        subject=text(block.first("Subject")),
+        from_address=next(iter(mailboxes(sender.unfolded)), None) if sender else None,
+        recipients=_recipients(block),
+        defects=tuple(dict.fromkeys(defect for defect in found if defect not in reached)),
+        limits=tuple(dict.fromkeys(reached)),
+        parts=parts,
+    )
+
+
+def _recipients(block: HeaderBlock) -> tuple[str, ...]:
+    """Return the envelope recipients above the first Received, or of the whole header where there is none.
+
+    What stands lower came with the mail and proves nothing (docs/explanation/routing.md).
+    """
+    hops = [field.start for field in block.every("Received")]
+    own = [field for field in block.fields if not hops or field.start < hops[0]]
+    named = [field for name in _ENVELOPE for field in own if field.key == name.lower()]
+    return tuple(dict.fromkeys(address for field in named for address in mailboxes(field.unfolded)))
