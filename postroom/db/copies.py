@@ -37,7 +37,23 @@ def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime
             "message_id": ids[seen.key] if seen.key else None,
             "quarantine_id": quarantine_id,
         }
+        if seen.verdict is Verdict.KNOWN:
+            values |= _as_recognised(session, seen)
         insert_new(session, Sighting, values)
+
+
+def _as_recognised(session: Session, seen: Seen) -> dict[str, Any]:
+    """Return what the earlier sighting with this fingerprint says of whose mail it is."""
+    columns = (Sighting.org_id, Sighting.message_id, Sighting.quarantine_id, Sighting.raw_sha256)
+    same = select(*columns).where(
+        Sighting.source_name == seen.place.source,
+        Sighting.folder == seen.place.folder,
+        Sighting.message_id_sha256 == seen.message_id_sha256,
+        Sighting.internal_date == seen.internal_date,
+        Sighting.size_bytes == seen.size_bytes,
+    )
+    earlier = session.execute(same.order_by(Sighting.id).limit(1)).mappings().first()
+    return dict(earlier or {})
 
 
 def _forget_left(session: Session, places: Sequence[Place]) -> None:

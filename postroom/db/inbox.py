@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from postroom.core.ids import uuid7
@@ -23,6 +23,7 @@ from postroom.db.leases import require
 from postroom.db.machinery import Work
 from postroom.db.models import InboundMessage
 from postroom.db.values import Existing, Intake, Key, NewMessage, Raced
+from postroom.errors import SourceVanished
 
 _KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
 
@@ -85,9 +86,20 @@ class SqlInbox:
             for message in sorted(messages, key=lambda message: message.key):
                 row_id = insert_new(session, InboundMessage, _columns(message, Status.RECEIVED, now))
                 if row_id is not None:
-                    session.add(
-                        Work(message_id=row_id, org_id=message.key.org_id, state=Status.RECEIVED, due_at=now)
-                    )
+                    session.add(_work(message.key.org_id, row_id, Status.RECEIVED, now))
+                else:  # met again while the archive is still away: it is there, so nobody may give it up
+                    waiting = (_is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
+                    session.execute(update(InboundMessage).where(*waiting).values(updated_at=now))
+
+    def give_up_received(self, *, unseen_since: datetime, now: datetime) -> int:
+        with self._database.write() as session:
+            waiting = (InboundMessage.status == Status.RECEIVED, InboundMessage.updated_at < unseen_since)
+            rows = session.scalars(select(InboundMessage.id).where(*waiting)).all()
+            for row_id in rows:
+                facts = {"error_json": _gone(now), "next_attempt_at": None, "updated_at": now}
+                advance(session, row_id, Status.RECEIVED, Status.FAILED, **facts)
+                session.execute(delete(Work).where(Work.message_id == row_id))
+            return len(rows)
 
     def commit(self, intake: Intake, now: datetime) -> dict[Key, UUID]:
         with self._database.write() as session:
@@ -129,14 +141,38 @@ class SqlInbox:
 
 
 def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
-    """Take a row that a crash or an outage left in RECEIVED to STORED, with the bytes archived now."""
-    row_id = session.scalars(select(InboundMessage.id).where(_is_one_of([message.key]))).one()
+    """Take a row whose bytes were never archived to STORED, with the bytes archived now.
+
+    It is in RECEIVED, or was given up because its mail seemed gone; that it comes after all is the replay.
+    """
+    row = session.scalars(select(InboundMessage).where(_is_one_of([message.key]))).one()
     bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
     facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
-    if not advance(session, row_id, Status.RECEIVED, Status.STORED, **facts):
+    if row.status is Status.FAILED and row.raw_key is None:
+        moved = replay(session, row.id, Status.FAILED, now) and _compare_and_set(
+            session, row.id, Status.STORED, facts
+        )
+    else:
+        moved = advance(session, row.id, Status.RECEIVED, Status.STORED, **facts)
+    if not moved:
         raise Raced
-    session.execute(update(Work).where(Work.message_id == row_id).values(state=Status.STORED, due_at=now))
-    return row_id
+    session.execute(delete(Work).where(Work.message_id == row.id))
+    session.add(_work(message.key.org_id, row.id, Status.STORED, now))
+    return row.id
+
+
+def _gone(now: datetime) -> dict[str, Any]:
+    words = "the mail left its source before its bytes could be archived"
+    return {
+        "code": SourceVanished.code,
+        "message": words,
+        "fix": "ask the sender for it",
+        "at": now.isoformat(),
+    }
+
+
+def _work(org_id: UUID, row_id: UUID, state: Status, now: datetime) -> Work:
+    return Work(message_id=row_id, org_id=org_id, state=state, due_at=now)
 
 
 def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:

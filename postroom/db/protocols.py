@@ -28,7 +28,14 @@ class Inbox(Protocol):
         ...
 
     def note_received(self, messages: Sequence[NewMessage], now: datetime) -> None:
-        """Write RECEIVED rows for mails whose bytes cannot be archived just now; repeating is harmless."""
+        """Write RECEIVED rows for mails that cannot be archived just now, or note that they still wait."""
+        ...
+
+    def give_up_received(self, *, unseen_since: datetime, now: datetime) -> int:
+        """Fail the RECEIVED rows whose mail was not met again since then; return how many.
+
+        Such a mail left its source before the archive came back.  If it comes after all, it is taken.
+        """
         ...
 
     def commit(self, intake: Intake, now: datetime) -> dict[Key, UUID]:

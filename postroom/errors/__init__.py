@@ -24,6 +24,7 @@ from postroom.errors.outside import (
     SettleFailed,
     SourceChanged,
     SourceUnavailable,
+    SourceVanished,
     StoreUnavailable,
     TlsFailed,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "SettleFailed",
     "SourceChanged",
     "SourceUnavailable",
+    "SourceVanished",
     "StoreUnavailable",
     "TlsFailed",
     "TransientError",

@@ -47,6 +47,16 @@ class SourceChanged(TransientError):
     code = "E-SOURCE-CHANGED"
 
 
+class SourceVanished(PermanentError):
+    """A mail left its source before its bytes could be archived.
+
+    The archive was away, and meanwhile somebody removed the mail.  Ask the sender for it again; if it comes,
+    it is taken.
+    """
+
+    code = "E-SOURCE-VANISHED"
+
+
 # --- database ------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from postroom.core.retry import pause_seconds
 from postroom.db.values import Claim, Fence
-from postroom.errors import LeaseLost, PostroomError, SettleFailed, TransientError
+from postroom.errors import LeaseLost, PostroomError, SettleFailed, SourceVanished, TransientError
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import House, SourceKit
 from postroom.pipeline.accept import accept, settle_places
@@ -22,6 +22,7 @@ from postroom.pipeline.tally import Tally
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _CLAIMED_AT_ONCE = 20
 _ANNOUNCED_AT_ONCE = 100
+_GIVEN_UP_AFTER = timedelta(days=1)
 
 
 def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datetime | None = None) -> Tally:
@@ -165,11 +166,15 @@ def announce_due(house: House) -> int:
 
 
 def rescue_stalled(house: House) -> int:
-    """Free the claims of workers that died; return how many."""
-    freed = house.workbench.rescue(house.now())
+    """Free the claims of workers that died, and give up mails that left their source; return how many."""
+    now = house.now()
+    freed = house.workbench.rescue(now)
+    lost = house.inbox.give_up_received(unseen_since=now - _GIVEN_UP_AFTER, now=now)
+    if lost:
+        _log.error("failed", mails=lost, code=SourceVanished.code)
     if freed:
         _log.warning("rescued", claims=freed)
-    return freed
+    return freed + lost
 
 
 def as_record(error: Exception, now: datetime) -> dict[str, Any]:
