@@ -1,0 +1,150 @@
+"""`postroom quarantine`: mails that no org got, until a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from postroom.app.compose import App
+from postroom.cli.asking import TABLE_ROWS, limit_options, output_options
+from postroom.cli.context import opened
+from postroom.cli.tables import facts, first, iso, json_line, shown, some, table
+from postroom.cli.writing import write_out
+from postroom.core.routing import address_pattern, slug_in
+from postroom.db.quarantine import DROPPED, HELD, HeldMail
+from postroom.errors import NotFound, UsageFault
+
+_ID = click.IntRange(1, 2**63 - 1)
+
+
+@click.group(short_help="List, assign and drop mails that no org got.")
+def quarantine() -> None:
+    """List, show, assign and drop the mails that no org got."""
+
+
+@quarantine.command("list")
+@limit_options
+@click.pass_context
+def list_(ctx: click.Context, limit: int | None, as_json: bool) -> None:
+    """List the mails that are held, the oldest first."""
+    with opened(ctx) as app:
+        if as_json:
+            for held in app.quarantine.held(limit=limit):
+                json_line(_json(held))
+            return
+        _show_list(app.quarantine.held(limit=(limit or TABLE_ROWS) + 1), limit or TABLE_ROWS)
+
+
+@quarantine.command()
+@click.argument("entry_id", metavar="ID", type=_ID)
+@output_options
+@click.pass_context
+def show(ctx: click.Context, entry_id: int, output: str | None, force: bool) -> None:
+    """Show one mail of the quarantine and what can be done; with -o FILE, write the raw mail out."""
+    with opened(ctx) as app:
+        held = app.quarantine.entry(entry_id)
+        if output is not None:
+            write_out(_raw(app, held), output, force=force)
+        else:
+            _show_one(app, held)
+
+
+@quarantine.command()
+@click.argument("entry_id", metavar="ID", type=_ID)
+@click.pass_context
+def drop(ctx: click.Context, entry_id: int) -> None:
+    """Close an entry: nobody gets this mail.  Its bytes stay in the archive."""
+    with opened(ctx) as app:
+        held = app.quarantine.entry(entry_id)
+        if not app.quarantine.close(entry_id, DROPPED, app.now()):
+            state = app.quarantine.entry(entry_id).state
+            raise UsageFault(f"quarantine entry {entry_id} is closed already: {state}")
+    kept = (
+        f"the raw mail is kept: {held.raw_key}" if held.raw_key else "of this mail only the header was read"
+    )
+    click.echo(f"dropped {entry_id}; {kept}")
+
+
+@quarantine.command()
+@click.argument("entry_id", metavar="ID", type=_ID)
+@click.argument("slug", metavar="ORG")
+@click.pass_context
+def assign(ctx: click.Context, entry_id: int, slug: str) -> None:
+    """Give a mail to ORG: it is taken in as if it had come for it, and its documents are taken out."""
+    from postroom.app.by_hand import assign as give  # noqa: PLC0415  (it brings the whole house with it)
+
+    with opened(ctx) as app:
+        tally = give(app, entry_id, slug)
+        org = app.directory.entry(slug).slug
+    outcome = "it had this mail already" if tally.duplicates else some(tally.documents, "document")
+    click.echo(f"assigned {entry_id} to {org}: {outcome}")
+
+
+def _json(held: HeldMail) -> dict[str, Any]:
+    return {
+        "id": held.id,
+        "source": held.source,
+        "reason": held.reason,
+        "recipient": held.recipient,
+        "from": held.from_address,
+        "subject": held.subject,
+        "size": held.size_bytes,
+        "raw_sha256": held.raw_sha256,
+        "seen_at": iso(held.seen_at),
+    }
+
+
+def _show_list(entries: Iterable[HeldMail], limit: int) -> None:
+    rows = first(entries, limit)
+    if not rows:
+        click.echo("the quarantine is empty", err=True)
+        return
+    headings = ("id", "seen", "source", "reason", "recipient", "from", "subject")
+    table(headings, (_row(held) for held in rows))
+
+
+def _row(held: HeldMail) -> tuple[object, ...]:
+    return held.id, held.seen_at, held.source, held.reason, held.recipient, held.from_address, held.subject
+
+
+def _show_one(app: App, held: HeldMail) -> None:
+    facts(
+        [
+            ("id", held.id),
+            ("state", held.state),
+            ("reason", f"{held.reason}  [{held.code}]"),
+            ("source", held.source),
+            ("recipient", held.recipient),
+            ("from", held.from_address),
+            ("subject", held.subject),
+            ("received", held.received_at),
+            ("seen", held.seen_at),
+            ("bytes", held.size_bytes),
+            ("sha256", held.raw_sha256),
+            ("archived as", held.raw_key),
+        ]
+    )
+    if held.state == HELD:
+        click.echo()
+        for way in _ways_out(app, held):
+            click.echo(f"     {way}")
+
+
+def _ways_out(app: App, held: HeldMail) -> Iterable[str]:
+    slug, _ = slug_in(held.recipient, address_pattern(app.settings.orgs.address))
+    if held.raw_key is None:
+        yield "Only its header was read: raise limits.message and take the mail with postroom ingest"
+    elif held.code == "unknown-org" and slug:
+        yield f"postroom org add {slug}"
+        yield f"postroom quarantine assign {held.id} {slug}"
+    else:
+        yield f"postroom quarantine assign {held.id} ORG"
+    yield f"postroom quarantine drop {held.id}"
+
+
+def _raw(app: App, held: HeldMail) -> bytes:
+    if held.raw_key is None:
+        raise NotFound(f"of quarantine entry {held.id} only the header was read: {shown(held.reason)}")
+    return app.store.get(held.raw_key, held.raw_sha256)

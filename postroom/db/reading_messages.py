@@ -1,0 +1,140 @@
+"""Messages as people and machines list them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+
+from postroom.core.lifecycle import Status
+from postroom.db.engine import Database
+from postroom.db.machinery import Sighting
+from postroom.db.models import Document, InboundMessage
+from postroom.db.orgs import OrgEntry
+from postroom.db.reading import Position, id_span, newest_first, page_size, paged, stands_after
+from postroom.db.values import Verdict
+
+_CANDIDATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message; `org` is the slug, `duplicates` counts its further copies, `error` is the newest one."""
+
+    id: UUID
+    org: str
+    source: str
+    source_message_id: str
+    status: Status
+    received_at: datetime
+    subject: str | None
+    from_address: str | None
+    to_address: str | None
+    recipient: str
+    sent_at: datetime | None
+    size_bytes: int
+    raw_key: str | None
+    raw_sha256: str
+    content_sha256: str
+    documents: int
+    duplicates: int
+    conflict: bool
+    attempts: int
+    next_attempt_at: datetime | None
+    error: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which messages; `since` is about `received_at`, `source_name` about where any copy was seen."""
+
+    status: Status | None = None
+    since: datetime | None = None
+    source_name: str | None = None
+
+
+def messages(
+    database: Database, orgs: Sequence[OrgEntry], wanted: MessageFilter, *, limit: int | None = None
+) -> Iterator[MessageView]:
+    """Yield the messages of these orgs, the newest by `received_at` first."""
+    page = page_size(len(orgs), limit)
+    streams = [paged(partial(_page, database, org, wanted), _position, page) for org in orgs]
+    return newest_first(streams, _position, limit)
+
+
+def messages_named(database: Database, org: OrgEntry, words: str) -> list[MessageView]:
+    """Return the org's messages that `words` may mean, at most ten.
+
+    Words are the beginning of a row id (at least 8 hex digits), or else a Message-ID, with or without its
+    angle brackets.
+    """
+    span = id_span(words)
+    if span is not None:
+        found = _some(database, org, [InboundMessage.id.between(*span)])
+        if found:
+            return found
+    spellings = {words.strip(), f"<{words.strip()}>"}
+    return _some(database, org, [InboundMessage.source_message_id.in_(spellings)])
+
+
+def _some(database: Database, org: OrgEntry, conditions: Sequence[Any]) -> list[MessageView]:
+    query = _of(org).where(*conditions).order_by(InboundMessage.id).limit(_CANDIDATES)
+    return _views(database, org, query)
+
+
+def _page(
+    database: Database, org: OrgEntry, wanted: MessageFilter, after: Position | None, page: int
+) -> list[MessageView]:
+    query = _of(org).where(*_conditions(org, wanted))
+    if after is not None:
+        query = query.where(stands_after(InboundMessage.received_at, InboundMessage.id, after))
+    order = (InboundMessage.received_at.desc(), InboundMessage.id.desc())
+    return _views(database, org, query.order_by(*order).limit(page))
+
+
+def _of(org: OrgEntry) -> Select[InboundMessage, int, int]:
+    mine = (Document.org_id == InboundMessage.org_id, Document.message_id == InboundMessage.id)
+    documents = select(func.count()).select_from(Document).where(*mine).correlate(InboundMessage)
+    duplicates = (
+        select(func.count())
+        .select_from(Sighting)
+        .where(Sighting.org_id == InboundMessage.org_id, Sighting.message_id == InboundMessage.id)
+        .where(Sighting.verdict == Verdict.DUPLICATE.value)
+        .correlate(InboundMessage)
+    )
+    counts = (documents.scalar_subquery(), duplicates.scalar_subquery())
+    return select(InboundMessage, *counts).where(InboundMessage.org_id == org.id)
+
+
+def _conditions(org: OrgEntry, wanted: MessageFilter) -> Iterator[Any]:
+    if wanted.status is not None:
+        yield InboundMessage.status == wanted.status
+    if wanted.since is not None:
+        yield InboundMessage.received_at >= wanted.since
+    if wanted.source_name is not None:
+        there = (Sighting.org_id == org.id, Sighting.source_name == wanted.source_name)
+        yield select(Sighting.id).where(*there, Sighting.message_id == InboundMessage.id).exists()
+
+
+def _views(database: Database, org: OrgEntry, query: Select[InboundMessage, int, int]) -> list[MessageView]:
+    with database.read() as session:
+        return [_view(org, *row) for row in session.execute(query)]
+
+
+def _view(org: OrgEntry, row: InboundMessage, documents: int, duplicates: int) -> MessageView:
+    left_out = {"org", "documents", "duplicates", "error"}
+    columns = {name: getattr(row, name) for name in MessageView.__slots__ if name not in left_out}
+    return MessageView(
+        org=org.slug, documents=documents, duplicates=duplicates, error=row.error_json, **columns
+    )
+
+
+def _position(view: MessageView) -> Position:
+    return view.received_at, view.id

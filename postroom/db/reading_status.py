@@ -1,0 +1,122 @@
+"""What `status` counts: sources, queue and failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, not_, select
+
+from postroom.core.lifecycle import Status
+from postroom.db.engine import Database
+from postroom.db.machinery import Sighting, SourceState, Work
+from postroom.db.models import Document, InboundMessage
+from postroom.db.orgs import OrgEntry
+from postroom.db.reading import OUT_OF_QUARANTINE
+from postroom.db.values import Verdict
+
+_TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
+
+
+@dataclass(frozen=True, slots=True)
+class LastPoll:
+    """How the last poll of a source ended; `error` is None after a success."""
+
+    last_success_at: datetime | None
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The messages that are not at their end; `oldest_at` is when postroom first met the oldest of them."""
+
+    received: int
+    stored: int
+    due: int
+    oldest_at: datetime | None
+
+
+def last_polls(database: Database) -> dict[str, LastPoll]:
+    """Return every source that was ever polled, by name."""
+    with database.read() as session:
+        rows = session.scalars(select(SourceState)).all()
+    return {row.source_name: LastPoll(row.last_success_at, row.error_json) for row in rows}
+
+
+def copies_since(database: Database, source_name: str, since: datetime) -> int:
+    """Return how many copies the source showed since then; one for several orgs counts once."""
+    spot = (Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
+    seen = (Sighting.source_name == source_name, Sighting.seen_at >= since)
+    by_hand = Sighting.file_name.startswith(OUT_OF_QUARANTINE)
+    copies = select(*spot).where(*seen, not_(by_hand)).distinct().subquery()
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(copies)) or 0
+
+
+def oldest_unsettled(database: Database) -> dict[str, datetime]:
+    """Return, per source, when the oldest copy reached it that is decided, but not let go.
+
+    Copies that were left alone on purpose do not count.
+    """
+    waiting = (Sighting.settled_at.is_(None), Sighting.verdict != Verdict.LEFT.value)
+    oldest = select(Sighting.source_name, func.min(Sighting.internal_date)).where(*waiting)
+    with database.read() as session:
+        return dict(session.execute(oldest.group_by(Sighting.source_name)).tuples().all())
+
+
+def was_seen(database: Database, source_name: str | None = None) -> bool:
+    """Return whether any copy was ever seen, in this source or in any."""
+    query = select(Sighting.id).limit(1)
+    if source_name is not None:
+        query = query.where(Sighting.source_name == source_name)
+    with database.read() as session:
+        return session.scalar(query) is not None
+
+
+def queue(database: Database, now: datetime) -> Queue:
+    """Return the depth of the queue over all orgs, from the table that holds ids and times only."""
+    with database.read() as session:
+        depth = dict(session.execute(select(Work.state, func.count()).group_by(Work.state)).tuples().all())
+        due = session.scalar(select(func.count()).select_from(Work).where(Work.due_at <= now)) or 0
+        oldest = session.scalar(select(Work.message_id).order_by(Work.message_id).limit(1))
+    return Queue(
+        received=depth.get(Status.RECEIVED, 0),
+        stored=depth.get(Status.STORED, 0),
+        due=due,
+        oldest_at=made_at(oldest) if oldest else None,
+    )
+
+
+def made_at(row_id: UUID) -> datetime:
+    """Return when a row got its id, to the millisecond (RFC 9562 5.7)."""
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC)
+
+
+def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter[str]]:
+    """Return how many messages of these orgs are FAILED, and how many of them came by each source."""
+    total, by_source = 0, Counter[str]()
+    for org in orgs:
+        failed = (InboundMessage.org_id == org.id, InboundMessage.status == Status.FAILED)
+        with database.read() as session:
+            total += session.scalar(select(func.count()).select_from(InboundMessage).where(*failed)) or 0
+            came = (
+                select(Sighting.source_name, func.count(Sighting.message_id.distinct()))
+                .join(InboundMessage, InboundMessage.id == Sighting.message_id)
+                .where(*failed, Sighting.org_id == org.id, Sighting.verdict.in_(_TAKEN))
+                .group_by(Sighting.source_name)
+            )
+            by_source.update(dict(session.execute(came).tuples().all()))
+    return total, by_source
+
+
+def counts_of(database: Database, org: OrgEntry) -> tuple[dict[Status, int], int]:
+    """Return the org's messages by status, and its documents."""
+    by_status = select(InboundMessage.status, func.count()).where(InboundMessage.org_id == org.id)
+    kept = select(func.count()).select_from(Document).where(Document.org_id == org.id)
+    with database.read() as session:
+        found = dict(session.execute(by_status.group_by(InboundMessage.status)).tuples().all())
+        return {status: found.get(status, 0) for status in Status}, session.scalar(kept) or 0

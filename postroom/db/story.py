@@ -1,0 +1,177 @@
+"""The whole story of one message: its copies, its parts, its announcements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from postroom.db.engine import Database
+from postroom.db.machinery import Outbox, Quarantine, Sighting
+from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.orgs import OrgEntry
+from postroom.db.reading_messages import MessageView
+from postroom.db.values import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CopySeen:
+    """One copy: where it lay, what was decided, by which header, and when its source let it go."""
+
+    source_name: str
+    folder: str
+    uidvalidity: int
+    uid: int
+    file_name: str
+    internal_date: datetime
+    size_bytes: int
+    raw_sha256: str
+    verdict: str
+    decided_by: str
+    seen_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    """One line of the part ledger; `document` is the id of what it became."""
+
+    path: str
+    content_type: str
+    sniffed: str | None
+    filename: str | None
+    disposition: str | None
+    transfer_encoding: str
+    size_bytes: int
+    sha256: str | None
+    kept: bool
+    reason: str
+    decode_status: str
+    defects: list[str]
+    document: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One announcement; `announced_at` is None while it is owed."""
+
+    id: UUID
+    event: str
+    document_id: UUID | None
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    error: dict[str, Any] | None
+    announced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The quarantine entry out of which a person gave the message to its org."""
+
+    id: int
+    reason: str
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A message and all that is known of it; `first_of_its_id` is the mail it is in conflict with."""
+
+    message: MessageView
+    copies: list[CopySeen]
+    parts: list[PartLine]
+    announcements: list[Told]
+    first_of_its_id: UUID | None
+    held: Held | None
+
+
+def story(database: Database, org: OrgEntry, message: MessageView) -> Story:
+    """Return the story of one of the org's messages, as one state of the database has it."""
+    with database.read() as session:
+        rows = _sightings(session, org, message)
+        held = _held(session, org, rows)
+        return Story(
+            message=message,
+            copies=_copies(session, rows, held),
+            parts=_parts(session, org, message),
+            announcements=_announcements(session, org, message),
+            first_of_its_id=_first_of_its_id(session, org, message),
+            held=held,
+        )
+
+
+def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Sighting]:
+    mine = (Sighting.org_id == org.id, Sighting.message_id == message.id)
+    return list(session.scalars(select(Sighting).where(*mine)))
+
+
+def _held(session: Session, org: OrgEntry, rows: Sequence[Sighting]) -> Held | None:
+    columns = tuple_(Quarantine.source_name, Quarantine.raw_sha256)
+    same = columns.in_({(row.source_name, row.raw_sha256) for row in rows})
+    entries = select(Quarantine).where(same, Quarantine.assigned_org_id == org.id).order_by(Quarantine.id)
+    entry = session.scalars(entries).first()
+    return Held(entry.id, entry.reason, entry.resolved_at) if entry else None
+
+
+def _copies(session: Session, rows: Sequence[Sighting], held: Held | None) -> list[CopySeen]:
+    """Return the copies in the order they were met, those among them that went to quarantine first."""
+    copies = [*rows, *_recognised(session, rows)]
+    if held:
+        copies += session.scalars(select(Sighting).where(Sighting.quarantine_id == held.id))
+    copies.sort(key=lambda row: row.id)
+    names = CopySeen.__slots__
+    return [CopySeen(**{name: getattr(row, name) for name in names}) for row in copies]
+
+
+def _recognised(session: Session, rows: Sequence[Sighting]) -> list[Sighting]:
+    """Return the copies that were known by the fingerprint of one of these, and so never read again."""
+    columns = (Sighting.source_name, Sighting.folder, Sighting.message_id_sha256)
+    prints = {(row.source_name, row.folder, row.message_id_sha256) for row in rows if row.message_id_sha256}
+    look = {(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows}
+    known = (tuple_(*columns).in_(prints), Sighting.verdict == Verdict.KNOWN.value)
+    return [
+        row
+        for row in session.scalars(select(Sighting).where(*known))
+        if (row.message_id_sha256, row.internal_date, row.size_bytes) in look
+    ]
+
+
+def _parts(session: Session, org: OrgEntry, message: MessageView) -> list[PartLine]:
+    kept = select(Document.part_path, Document.id).where(
+        Document.org_id == org.id, Document.message_id == message.id
+    )
+    documents = dict(session.execute(kept).tuples().all())
+    names = [name for name in PartLine.__slots__ if name != "document"]
+    mine = (Part.org_id == org.id, Part.message_id == message.id)
+    lines = [
+        PartLine(document=documents.get(row.path), **{name: getattr(row, name) for name in names})
+        for row in session.scalars(select(Part).where(*mine))
+    ]
+    return sorted(lines, key=lambda line: _in_order(line.path))
+
+
+def _in_order(path: str) -> tuple[int, ...]:
+    return tuple(int(step) for step in path.split(".") if step.isdecimal())
+
+
+def _announcements(session: Session, org: OrgEntry, message: MessageView) -> list[Told]:
+    mine = (Outbox.org_id == org.id, Outbox.message_id == message.id)
+    names = [name for name in Told.__slots__ if name != "error"]
+    return [
+        Told(error=row.error_json, **{name: getattr(row, name) for name in names})
+        for row in session.scalars(select(Outbox).where(*mine).order_by(Outbox.created_at, Outbox.id))
+    ]
+
+
+def _first_of_its_id(session: Session, org: OrgEntry, message: MessageView) -> UUID | None:
+    if not message.conflict:
+        return None
+    wanted = message.source_message_id.rpartition("#")[0]
+    same = (InboundMessage.org_id == org.id, InboundMessage.source == message.source)
+    return session.scalar(select(InboundMessage.id).where(*same, InboundMessage.source_message_id == wanted))
