@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from postroom.cli.context import read_config, warn
+from postroom.cli.tables import json_line, shown, some
 from postroom.cli.trying import try_all
-from postroom.cli.words import columns, counted, shown
+from postroom.cli.words import columns
 from postroom.config.load import Loaded, show
 from postroom.config.toml import parse_value
 from postroom.errors import Exit
@@ -32,9 +31,9 @@ def _summary(loaded: Loaded) -> str:
     settings = loaded.settings
     files = ", ".join(shown(str(path)) for path in loaded.files) or "no file, so all defaults"
     what = (
-        counted(len(settings.mailbox), "mailbox", "mailboxes"),
-        counted(len(settings.maildir), "Maildir"),
-        counted(len(settings.org), "org"),
+        some(len(settings.mailbox), "mailbox", "mailboxes"),
+        some(len(settings.maildir), "Maildir"),
+        some(len(settings.org), "org"),
     )
     advice = (
         ""
@@ -62,9 +61,7 @@ def config_show(ctx: click.Context, *, as_json: bool) -> None:
     entries = show(loaded)
     if as_json:
         for entry in entries:
-            click.echo(
-                json.dumps({"key": entry.key, "value": parse_value(entry.value), "origin": entry.origin})
-            )
+            json_line({"key": entry.key, "value": parse_value(entry.value), "origin": entry.origin})
         return
     for line in columns((entry.key, "=", shown(entry.value), f"# {entry.origin}") for entry in entries):
         click.echo(line)

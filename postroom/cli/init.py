@@ -11,8 +11,8 @@ import click
 
 from postroom.cli.context import current_folder, warn
 from postroom.cli.questions import Given, answers
+from postroom.cli.tables import shown
 from postroom.cli.trying import print_steps
-from postroom.cli.words import shown
 from postroom.config.find import ETC
 from postroom.config.load import Loaded, load
 from postroom.config.template import Answers, template
@@ -68,8 +68,12 @@ def _target(folder: Path | None, output: Path | None) -> Path:
 
 def _may_overwrite(target: Path, given: Given) -> bool:
     """Return whether the target is there and may go; ends the command where a person says no."""
-    if not target.exists():
+    try:
+        target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise FileFault(f"cannot look at {target}: {error.strerror}") from error
     if given.yes:
         raise UsageFault(f"{target} is there already", fix="move it away, or name another file with -o")
     click.confirm(f"{shown(str(target))} is there already. Overwrite it?", abort=True)

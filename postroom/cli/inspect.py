@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import click
 from postroom.cli.context import read_config
 from postroom.cli.main import say
 from postroom.cli.opened_mail import OpenedMail, open_mail
-from postroom.cli.words import columns, shown, size_words
+from postroom.cli.tables import json_line, shown
+from postroom.cli.words import columns, size_words
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.db.values import LedgerPart
 from postroom.errors import Exit, FileFault, NotAMessage
@@ -38,7 +38,7 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int
             say(error)
             worst = max(worst, error.exit)
             continue
-        click.echo(json.dumps(_facts(mail)) if as_json else _picture(mail))
+        json_line(_facts(mail)) if as_json else click.echo(_picture(mail))
     return worst
 
 
@@ -82,10 +82,10 @@ def _part_facts(part: LedgerPart) -> dict[str, object]:
 def _picture(mail: OpenedMail) -> str:
     """Return a mail for people: who and what, then the tree of its parts, then what is wrong with it."""
     head = [
-        ("Subject", shown(mail.subject or "(none)", _LONGEST)),
-        ("From", shown(mail.from_address or "(none)", _LONGEST)),
-        ("For", shown(", ".join(mail.recipients), _LONGEST) or "(no envelope recipient in the header)"),
-        ("Message-ID", shown(mail.message_id or "(none)", _LONGEST)),
+        ("Subject", shown(mail.subject or "(none)", most=_LONGEST)),
+        ("From", shown(mail.from_address or "(none)", most=_LONGEST)),
+        ("For", shown(", ".join(mail.recipients), most=_LONGEST) or "(no envelope recipient in the header)"),
+        ("Message-ID", shown(mail.message_id or "(none)", most=_LONGEST)),
         *(("Defect", shown(defect)) for defect in mail.defects),
         *(("Limit", f"{limit} was reached; what lies beyond is not shown") for limit in mail.limits),
     ]
@@ -101,10 +101,10 @@ def _row(part: LedgerPart) -> tuple[str, ...]:
         _type_words(part),
         "" if part.reason == "container" else size_words(part.size_bytes),
         verdict,
-        shown(part.filename or "", _LONGEST),
+        shown(part.filename or "", most=_LONGEST),
     )
 
 
 def _type_words(part: LedgerPart) -> str:
     differs = part.sniffed and part.sniffed != part.content_type
-    return shown(part.content_type, _LONGEST) + (f" (is {part.sniffed})" if differs else "")
+    return shown(part.content_type, most=_LONGEST) + (f" (is {part.sniffed})" if differs else "")

@@ -7,7 +7,7 @@ import click
 from postroom.app.checkup import database_file, database_revision
 from postroom.app.compose import make_state_dir
 from postroom.cli.context import read_config, warn
-from postroom.cli.words import shown
+from postroom.cli.tables import shown
 from postroom.db.engine import open_database
 from postroom.db.schema import HEAD, upgrade
 

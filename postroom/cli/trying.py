@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postroom.cli.words import shown
+from postroom.cli.tables import shown
 from postroom.config.settings import Settings
 from postroom.errors import Exit, PostroomError
 

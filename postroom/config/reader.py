@@ -11,7 +11,7 @@ from postroom.config.notes import Notes, Where
 from postroom.config.schema import Key
 from postroom.config.secrets import SecretSpec, resolve
 from postroom.config.settings import Secret
-from postroom.config.toml import bare, written
+from postroom.config.toml import bare, spelled
 from postroom.config.tree import Cell, Part, Tree
 from postroom.config.values import ValueFault
 from postroom.errors import SecretFault
@@ -82,7 +82,7 @@ class Table:
             self._value_fault(key, fault)
             return key.kind.parse(key.default)
         if raw is not None:
-            self.show(key, value.masked if isinstance(value, SecretSpec) else written(raw))
+            self.show(key, value.masked if isinstance(value, SecretSpec) else spelled(raw))
         return value
 
     def take_path(self, key: Key[Path | None], default: object = None) -> Path | None:
@@ -93,7 +93,7 @@ class Table:
         if value.parts[:1] == ("~",):
             value = self._context.home.joinpath(*value.parts[1:])
         path = self._place(key).folder / value
-        self.show(key, written(str(path)))
+        self.show(key, spelled(str(path)))
         return path
 
     def take_file(self, key: Key[Path | None]) -> Path | None:

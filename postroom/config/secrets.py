@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postroom.config.settings import Secret
-from postroom.config.toml import written
+from postroom.config.toml import spelled
 from postroom.config.values import Kind, ValueFault, named
 from postroom.errors import SecretFault
 
@@ -40,8 +40,8 @@ class SecretSpec:
             return '"********"'
         if self.way == "command":
             more = ', "..."' if len(self.words) > 1 else ""
-            return f"{{ command = [{written(self.words[0])}{more}] }}"
-        return f"{{ {self.way} = {written(self.words[0])} }}"
+            return f"{{ command = [{spelled(self.words[0])}{more}] }}"
+        return f"{{ {self.way} = {spelled(self.words[0])} }}"
 
 
 def secret() -> Kind[SecretSpec]:

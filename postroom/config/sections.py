@@ -7,7 +7,7 @@ from pathlib import Path
 from postroom.config import schema as s
 from postroom.config.reader import Table
 from postroom.config.settings import Database, Jobs, Log, Org, Orgs, Storage
-from postroom.config.toml import written
+from postroom.config.toml import spelled
 from postroom.core.limits import Limits
 
 _SQLITE = "sqlite:///"
@@ -40,7 +40,7 @@ def db(table: Table, state_dir: Path) -> Database:
         table.fault(s.DB_URL, "must name a file, without options", f'the default is "{s.DB_URL.default}"')
     else:
         url = f"{_SQLITE}{table.folder(s.DB_URL) / url.removeprefix(_SQLITE)}"
-        table.show(s.DB_URL, written(url))
+        table.show(s.DB_URL, spelled(url))
     password = table.take_secret(s.DB_PASSWORD)
     if table.has(s.DB_PASSWORD):
         table.warn(s.DB_PASSWORD, "is not used: SQLite has no passwords")
@@ -57,7 +57,7 @@ def storage(table: Table, state_dir: Path) -> Storage:
     elif not url.startswith(f"{_FILE}/") or url == f"{_FILE}/":
         table.fault(s.STORAGE_URL, "must name an absolute folder", 'write "file:///var/lib/postroom/archive"')
     else:
-        table.show(s.STORAGE_URL, written(url))
+        table.show(s.STORAGE_URL, spelled(url))
     return Storage(url=url)
 
 
