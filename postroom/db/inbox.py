@@ -42,20 +42,21 @@ def advance(session: Session, row_id: UUID, old: Status, new: Status, **facts: A
     return _compare_and_set(session, row_id, old, {"status": new, **facts})
 
 
-def replay(session: Session, row_id: UUID, old: Status, now: datetime) -> bool:
-    """Send a PARSED or FAILED row back to STORED, as a person asked; False if it is no longer in `old`.
+def replay(session: Session, row_id: UUID, old: Status, now: datetime, **facts: Any) -> bool:
+    """Send a PARSED or FAILED row back to STORED, due now, with the facts that go with it.
 
-    Raises IllegalTransition.  The caller commits.
+    Return False where there is nothing to replay: the row is no longer in `old`, or its bytes were never
+    archived.  Raises IllegalTransition.  The caller commits.
     """
     check(old, Status.STORED, replay=True)
-    facts = {
-        "status": Status.STORED,
-        "attempts": 0,
-        "next_attempt_at": now,
-        "error_json": None,
-        "updated_at": now,
-    }
-    return _compare_and_set(session, row_id, old, facts)
+    row = session.get(InboundMessage, row_id)
+    if row is None or (row.raw_key or facts.get("raw_key")) is None:
+        return False
+    again = {"status": Status.STORED, "attempts": 0, "next_attempt_at": now, "error_json": None}
+    if not _compare_and_set(session, row_id, old, {**again, "updated_at": now, **facts}):
+        return False
+    _queue(session, row.org_id, row_id, now)
+    return True
 
 
 def _compare_and_set(session: Session, row_id: UUID, old: Status, facts: Mapping[str, Any]) -> bool:
@@ -149,16 +150,19 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
     bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
     facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
     if row.status is Status.FAILED and row.raw_key is None:
-        moved = replay(session, row.id, Status.FAILED, now) and _compare_and_set(
-            session, row.id, Status.STORED, facts
-        )
+        moved = replay(session, row.id, Status.FAILED, now, **facts)
     else:
         moved = advance(session, row.id, Status.RECEIVED, Status.STORED, **facts)
+        _queue(session, row.org_id, row.id, now)
     if not moved:
         raise Raced
-    session.execute(delete(Work).where(Work.message_id == row.id))
-    session.add(_work(message.key.org_id, row.id, Status.STORED, now))
     return row.id
+
+
+def _queue(session: Session, org_id: UUID, row_id: UUID, now: datetime) -> None:
+    """Make a STORED message due now."""
+    session.execute(delete(Work).where(Work.message_id == row_id))
+    session.add(_work(org_id, row_id, Status.STORED, now))
 
 
 def _gone(now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from postroom.core.routing import is_slug
+from postroom.db.copies import pieces
 from postroom.db.engine import Database
 from postroom.db.inbox import new_id
 from postroom.db.models import OrgAlias, OrgRow
@@ -38,14 +39,11 @@ class SqlDirectory:
         self._database = database
 
     def resolve(self, slugs: Collection[str]) -> dict[str, Org]:
+        found: dict[str, Org] = {}
         with self._database.read() as session:
-            named = session.execute(select(OrgRow.slug, OrgRow).where(OrgRow.slug.in_(slugs))).tuples()
-            aliased = session.execute(
-                select(OrgAlias.slug, OrgRow)
-                .join(OrgRow, OrgRow.id == OrgAlias.org_id)
-                .where(OrgAlias.slug.in_(slugs))
-            ).tuples()
-            return {slug: _org(row) for slug, row in [*aliased, *named]}
+            for some in pieces(sorted(slugs)):
+                found |= _resolved(session, some)
+        return found
 
     def add(self, slug: str, now: datetime, *, name: str = "", allow_from: Sequence[str] = ()) -> OrgEntry:
         """Make an org.  Raises UsageFault when the slug is malformed or taken."""
@@ -92,6 +90,16 @@ class SqlDirectory:
         """Return all orgs by slug."""
         with self._database.read() as session:
             return [_entry(session, row) for row in session.scalars(select(OrgRow).order_by(OrgRow.slug))]
+
+
+def _resolved(session: Session, slugs: Sequence[str]) -> dict[str, Org]:
+    named = session.execute(select(OrgRow.slug, OrgRow).where(OrgRow.slug.in_(slugs)))
+    aliased = session.execute(
+        select(OrgAlias.slug, OrgRow)
+        .join(OrgRow, OrgRow.id == OrgAlias.org_id)
+        .where(OrgAlias.slug.in_(slugs))
+    )
+    return {slug: _org(row) for slug, row in [*aliased, *named]}
 
 
 def _org(row: OrgRow) -> Org:

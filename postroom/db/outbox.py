@@ -32,7 +32,7 @@ class SqlOutbox:
             .limit(limit)
         )
         with self._database.read() as session:
-            return [_announcement(*row) for row in session.execute(owed).tuples()]
+            return [_announcement(*row) for row in session.execute(owed)]
 
     def announced(self, event_id: UUID, now: datetime) -> None:
         with self._database.write() as session:

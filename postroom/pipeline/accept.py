@@ -16,7 +16,7 @@ from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
 from postroom.db.values import Fence, Intake, Key, Org, Raced, Seen, Verdict
 from postroom.errors import DatabaseUnavailable, SettleFailed, SourceChanged, StoreUnavailable
-from postroom.fetcher.source import Batch, Fetched
+from postroom.fetcher.source import Batch
 from postroom.pipeline.decide import Decision, decisions, slugs
 from postroom.pipeline.letter import Letter, read_letter
 from postroom.pipeline.plan import Plan, make_plan, wanted_keys
@@ -47,13 +47,15 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
     """Make every message of `batch` safe, and only then let its source forget it; return what was decided.
 
     Safe to repeat from any point: objects are content-addressed, known keys become sightings, and what was
-    committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost: the
-    batch then stays where it is.  A refused after-action is counted in the tally and does not raise.
+    committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost, and
+    SourceChanged when a spooled mail vanished: the batch then stays where it is.  A refused after-action is
+    counted in the tally and does not raise.
     """
     started = time.monotonic()
+    met_at = desk.now()  # before the orgs are read: an org added meanwhile must count as newer than this
     decided, orgs = _decide(batch, desk)
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
-    plan, ids = _archive_and_commit(batch, decided, desk, fence)
+    plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
     places = list(dict.fromkeys(seen.place for seen in plan.seen if _may_be_settled(seen)))
     refused = settle_places(places, inbox=desk.inbox, settle=settle, now=desk.now)
@@ -72,41 +74,48 @@ def preview(batch: Batch, *, desk: Desk) -> Plan:
 
 
 def _decide(batch: Batch, desk: Desk) -> tuple[list[Decision], dict[str, Org]]:
-    letters = _read(batch.fetched, desk)
+    letters = _read(batch, desk)
     orgs = desk.directory.resolve(slugs(letters))
     return [decision for letter in letters for decision in decisions(letter, orgs, desk.limits)], orgs
 
 
-def _read(fetched: Sequence[Fetched], desk: Desk) -> list[Letter]:
+def _read(batch: Batch, desk: Desk) -> list[Letter]:
     letters = []
-    for one in fetched:
+    for fetched in batch.fetched:
         try:
-            letters.append(read_letter(one, desk.rule, desk.limits))
+            letters.append(read_letter(fetched, desk.rule, desk.limits))
         except SourceChanged as error:
-            _log.warning("passed over", source=desk.source_name, place=one.place.file_name, error=str(error))
+            _pass_over(fetched.place, batch, error)
     return letters
 
 
+def _pass_over(place: Place, batch: Batch, error: SourceChanged) -> None:
+    """Leave out a copy whose file vanished or changed; but never under a cursor, which would move past it."""
+    if batch.cursor is not None:
+        raise error
+    _log.warning("passed over", source=place.source, place=place.file_name, error=str(error))
+
+
 def _archive_and_commit(
-    batch: Batch, decided: Sequence[Decision], desk: Desk, fence: Fence | None
+    batch: Batch, decided: Sequence[Decision], desk: Desk, fence: Fence | None, met_at: datetime
 ) -> tuple[Plan, dict[Key, UUID]]:
     """Archive and commit, as often as others get in between; what is archived once is not archived again."""
     durable: set[str] = set()
     for _ in range(_RACES):
         existing = desk.inbox.find(wanted_keys(decided))
         plan = make_plan(decided, batch.known, existing, leave=desk.leave_unknown)
-        gone = _archive(plan, desk, durable)
+        gone = _archive(plan, batch, desk, durable)
         if gone:
             decided = [decision for decision in decided if decision.letter.fetched.place not in gone]
             continue
         try:
-            return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), desk.now())
+            return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), met_at)
         except Raced:
             continue
     raise DatabaseUnavailable(f"{desk.source_name}: others kept taking the same mails; trying again later")
 
 
-def _archive(plan: Plan, desk: Desk, durable: set[str]) -> set[Place]:
+def _archive(plan: Plan, batch: Batch, desk: Desk, durable: set[str]) -> set[Place]:
     """Make the plan's objects durable; return the places whose files vanished or changed meanwhile."""
     gone: set[Place] = set()
     for key, fetched in plan.archive.items():
@@ -116,13 +125,11 @@ def _archive(plan: Plan, desk: Desk, durable: set[str]) -> set[Place]:
             desk.store.put_file(key, fetched.path, fetched.sha256)
             durable.add(key)
         except SourceChanged as error:
-            _log.warning(
-                "passed over", source=desk.source_name, place=fetched.place.file_name, error=str(error)
-            )
+            _pass_over(fetched.place, batch, error)
             gone.add(fetched.place)
         except StoreUnavailable:
             # The rows show what waits; the source keeps the mails until the archive is back.
-            desk.inbox.note_received(list(plan.messages.values()), desk.now())
+            desk.inbox.note_received([*plan.messages.values(), *plan.resumed.values()], desk.now())
             raise
     return gone
 

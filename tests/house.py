@@ -1,0 +1,309 @@
+"""A small real house for stories: a real database and archive, and switches for the outages of the world."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import event, select
+
+from postroom.config.settings import Action, After, MaildirFolder, Recipients, Zone
+from postroom.core.announcement import Announcement
+from postroom.core.limits import DEFAULT_LIMITS, Limits
+from postroom.core.routing import PROFILES, Rule, address_pattern
+from postroom.db.engine import open_database
+from postroom.db.inbox import SqlInbox
+from postroom.db.leases import SqlLeases
+from postroom.db.machinery import Sighting, Work
+from postroom.db.memory import SourceMemory, SqlSourceBook
+from postroom.db.models import Base, Document, InboundMessage
+from postroom.db.orgs import SqlDirectory
+from postroom.db.outbox import SqlOutbox
+from postroom.db.quarantine import HeldMail, SqlQuarantine
+from postroom.db.schema import upgrade
+from postroom.db.values import Claim
+from postroom.db.workbench import SqlWorkbench
+from postroom.errors import StoreUnavailable, TransientError
+from postroom.fetcher.maildir_source import MaildirSource
+from postroom.fetcher.source import Batch, MessageSource
+from postroom.jobs.house import House, Pace, SourceKit
+from postroom.jobs.tasks import announce_due, extract_due, poll
+from postroom.pipeline.accept import Desk, accept
+from postroom.pipeline.extract import extract
+from postroom.pipeline.tally import Tally
+from postroom.storage.local import LocalStore
+from tests.mailbox import MailboxInRam
+
+ORDERS = address_pattern("orders+{org}@in.example")
+PDF = b"%PDF-1.4\n"
+Row = TypeVar("Row", bound=Base)
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2025, 3, 4, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def later(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+class Archive:
+    """The real local store behind a wire that can be cut; it counts what was written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.is_down = False
+        self.down_after: int | None = None  # so many writes still succeed
+        self.writes: list[str] = []
+        self._store = LocalStore(root)
+
+    def put(self, key: str, content: bytes) -> None:
+        self._reach(key)
+        self._store.put(key, content)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        self._reach(key)
+        self._store.put_file(key, path, sha256)
+
+    def get(self, key: str, sha256: str) -> bytes:
+        if self.is_down:
+            raise StoreUnavailable(f"the wire is cut: {key}")
+        return self._store.get(key, sha256)
+
+    def probe(self) -> None:
+        self._store.probe()
+
+    def lose(self, key: str) -> None:
+        """Let an object vanish, as no archive should."""
+        (self.root / key).unlink()
+
+    def objects(self) -> list[str]:
+        """Return the keys of what lies in the archive."""
+        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+
+    def _reach(self, key: str) -> None:
+        if self.is_down or (self.down_after is not None and len(self.writes) >= self.down_after):
+            raise StoreUnavailable(f"the wire is cut: {key}")
+        self.writes.append(key)
+
+
+class Receiver:
+    """The next system: it keeps what it is told, and can be away."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.told: list[Announcement] = []
+
+    def send(self, announcement: Announcement) -> None:
+        if self.is_away:
+            raise TransientError("the receiver is away")
+        self.told.append(announcement)
+
+
+class Postroom:
+    """Everything of one postroom but its command line; `orders` is its mailbox."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        orgs: Sequence[str] = ("acme", "beta"),
+        rule: Rule | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        leave_unknown: bool = False,
+    ) -> None:
+        self.folder, self.clock, self.limits, self.leave_unknown = folder, Clock(), limits, leave_unknown
+        self.rule = rule or Rule(ORDERS, trust=PROFILES["postfix"])
+        self.database = open_database(f"sqlite:///{folder / 'postroom.db'}")
+        upgrade(self.database)
+        self.directory = SqlDirectory(self.database)
+        for slug in orgs:
+            self.directory.add(slug, self.clock())
+        self.inbox, self.quarantine = SqlInbox(self.database), SqlQuarantine(self.database)
+        self.archive, self.receiver = Archive(folder / "archive"), Receiver()
+        self.workbench, self.outbox = SqlWorkbench(self.database), SqlOutbox(self.database)
+        self.orders = MailboxInRam("orders", folder / "spool")
+        self.house = self._house({"orders": self.kit(self.orders)})
+
+    # --- one step of the way ------------------------------------------------------------------
+
+    def poll(self, source: MessageSource | None = None) -> Tally:
+        return poll(self.kit(source or self.orders), self.house)
+
+    def accept(self, batch: Batch | None = None, **changes: Any) -> Tally:
+        """Accept one batch without a lease; `settle` and `desk` may be others."""
+        source = self.orders
+        for one in [batch] if batch else source.batches(self.memory(source.name), limit=100):
+            with_these: dict[str, Any] = {"desk": self.desk(source.name), "settle": source.settle} | changes
+            return accept(one, **with_these)
+        return Tally()
+
+    def extract(self) -> Tally:
+        return extract_due(self.house, until_empty=True)
+
+    def extract_claim(self, claim: Claim) -> int:
+        return extract(
+            claim, store=self.archive, workbench=self.workbench, limits=self.limits, now=self.clock
+        )
+
+    def announce(self) -> int:
+        return announce_due(self.house)
+
+    def take_in(self, *mails: bytes) -> Tally:
+        """Put mails into the mailbox, poll it, extract and announce."""
+        for raw in mails:
+            self.orders.put(raw)
+        tally = self.poll() + self.extract()
+        self.announce()
+        return tally
+
+    # --- what is there ------------------------------------------------------------------------
+
+    def messages(self) -> list[InboundMessage]:
+        return self.rows(InboundMessage, InboundMessage.id)
+
+    def documents(self) -> list[Document]:
+        return self.rows(Document, Document.message_id, Document.part_path)
+
+    def sightings(self) -> list[Sighting]:
+        return self.rows(Sighting, Sighting.id)
+
+    def work(self) -> list[Work]:
+        return self.rows(Work, Work.message_id)
+
+    def held(self) -> list[HeldMail]:
+        return list(self.quarantine.held())
+
+    def statuses(self) -> list[str]:
+        return [message.status.value for message in self.messages()]
+
+    def verdicts(self) -> list[str]:
+        return [sighting.verdict for sighting in self.sightings()]
+
+    def rows(self, table: type[Row], *order: Any) -> list[Row]:
+        with self.database.read() as session:
+            return list(session.scalars(select(table).order_by(*order)))
+
+    # --- the parts ----------------------------------------------------------------------------
+
+    def memory(self, name: str) -> SourceMemory:
+        return SourceMemory(self.database, name, self.clock)
+
+    def desk(self, name: str) -> Desk:
+        return Desk(
+            source_name=name,
+            rule=self.rule,
+            limits=self.limits,
+            leave_unknown=self.leave_unknown,
+            directory=self.directory,
+            inbox=self.inbox,
+            store=self.archive,
+            now=self.clock,
+        )
+
+    def kit(self, source: MessageSource) -> SourceKit:
+        return SourceKit(
+            name=source.name,
+            kind="imap",
+            connect=lambda: nullcontext(source),
+            memory=self.memory(source.name),
+            desk=self.desk(source.name),
+            poll_seconds=3600,
+            max_per_poll=100,
+        )
+
+    def maildir(self, path: Path, action: Action = Action.DELETE) -> MaildirSource:
+        recipients = Recipients(None, PROFILES["postfix"], 0, Zone.RECEIVED, to_cc=False)
+        after = After(action)
+        return MaildirSource(
+            MaildirFolder("intake", path, False, "poll", 30, 100, after, recipients), self.limits
+        )
+
+    def _house(self, sources: dict[str, SourceKit]) -> House:
+        return House(
+            sources=sources,
+            inbox=self.inbox,
+            workbench=self.workbench,
+            outbox=self.outbox,
+            leases=SqlLeases(self.database),
+            book=SqlSourceBook(self.database),
+            store=self.archive,
+            notifier=self.receiver,
+            limits=self.limits,
+            pace=Pace(2, attempts=3, backoff_first_seconds=30, backoff_cap_seconds=600, lease_seconds=30),
+            holder="here",
+            now=self.clock,
+            jitter=lambda: 0.0,
+        )
+
+    # --- what the world does ------------------------------------------------------------------
+
+    @contextmanager
+    def database_locked(self) -> Iterator[None]:
+        """Let another program hold the database's write lock; nobody waits for it."""
+        other = sqlite3.connect(self.folder / "postroom.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            with self._pragma("busy_timeout=0"):
+                yield
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+
+    @contextmanager
+    def database_full(self, spare_pages: int = 0) -> Iterator[None]:
+        """Let the database grow by no more than so many pages, as on a full disk."""
+        with self.database.read() as session:
+            pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+        with self._pragma(f"max_page_count={pages + spare_pages}"):
+            yield
+
+    @contextmanager
+    def _pragma(self, pragma: str) -> Iterator[None]:
+        def prepare(connection: sqlite3.Connection, _record: object) -> None:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+        engine = self.database.engine
+        engine.dispose()
+        event.listen(engine, "connect", prepare)
+        try:
+            yield
+        finally:
+            event.remove(engine, "connect", prepare)
+            engine.dispose()
+
+
+@pytest.fixture
+def open_postroom(tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
+    """Yield what opens a postroom; all are closed at the end."""
+    opened: list[Postroom] = []
+
+    def open_one(**choices: Any) -> Postroom:
+        folder = tmp_path / f"postroom-{len(opened)}"
+        folder.mkdir()
+        opened.append(Postroom(folder, **choices))
+        return opened[-1]
+
+    yield open_one
+    for postroom in opened:
+        postroom.database.close()
+
+
+@pytest.fixture
+def postroom(open_postroom: Callable[..., Postroom]) -> Postroom:
+    return open_postroom()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

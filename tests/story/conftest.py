@@ -1,0 +1,7 @@
+"""The house that the stories happen in."""
+
+from __future__ import annotations
+
+from tests.house import open_postroom, postroom
+
+__all__ = ["open_postroom", "postroom"]

@@ -1,0 +1,85 @@
+"""P3: at most one document per message and part, whatever is killed when."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from postroom.db.models import Document
+from postroom.db.values import Claim
+from postroom.errors import DatabaseUnavailable, LeaseLost
+from tests.house import PDF, Postroom
+from tests.mailbox import mail
+
+
+def claim_one(postroom: Postroom, holder: str = "here") -> Claim:
+    (claim,) = postroom.workbench.claim(limit=1, holder=holder, lease_seconds=30, now=postroom.clock())
+    return claim
+
+
+def test_a_worker_killed_before_its_commit_leaves_the_work_to_the_next(postroom: Postroom) -> None:
+    postroom.orders.put(mail(po=PDF, lines=PDF + b"2"))
+    postroom.poll()
+    claim_one(postroom, "dead")
+    assert postroom.extract().documents == 0
+
+    postroom.clock.later(31)
+    tally = postroom.extract()
+
+    assert tally.documents == 2
+    assert [document.filename for document in postroom.documents()] == ["po.pdf", "lines.pdf"]
+
+
+def test_a_worker_that_was_only_slow_writes_nothing_when_it_comes_back(postroom: Postroom) -> None:
+    postroom.orders.put(mail(po=PDF))
+    postroom.poll()
+    slow = claim_one(postroom, "slow")
+    postroom.clock.later(31)
+    postroom.workbench.rescue(postroom.clock())
+    quick = claim_one(postroom, "quick")
+
+    with pytest.raises(LeaseLost):
+        postroom.extract_claim(slow)
+    before = postroom.documents()
+    postroom.extract_claim(quick)
+
+    assert before == []
+    assert len(postroom.documents()) == 1
+
+
+def test_two_workers_that_both_finish_make_one_set_of_documents(postroom: Postroom) -> None:
+    postroom.orders.put(mail(po=PDF, lines=PDF + b"2"))
+    postroom.poll()
+    claim = claim_one(postroom, "here")
+    postroom.extract_claim(claim)
+
+    with pytest.raises(LeaseLost):
+        postroom.extract_claim(claim)
+
+    assert len(postroom.documents()) == 2
+    assert len(postroom.outbox.due(limit=10, now=postroom.clock())) == 2
+
+
+def test_a_commit_that_fails_half_way_is_done_whole_the_next_time(postroom: Postroom) -> None:
+    postroom.orders.put(mail(documents={f"order-{number}": PDF + bytes([number]) for number in range(40)}))
+    postroom.poll()
+    claim = claim_one(postroom)
+
+    with postroom.database_full(spare_pages=2), pytest.raises(DatabaseUnavailable):
+        postroom.extract_claim(claim)
+    after_the_fault = (postroom.documents(), postroom.statuses())
+    postroom.clock.later(31)
+    postroom.extract()
+
+    assert after_the_fault == ([], ["stored"])
+    assert len({document.part_path for document in postroom.documents()}) == 40
+    assert len(postroom.documents()) == 40
+
+
+def test_the_database_itself_refuses_a_second_document_for_a_part(postroom: Postroom) -> None:
+    postroom.take_in(mail(po=PDF))
+    (document,) = postroom.documents()
+    columns = {name: getattr(document, name) for name in Document.__table__.columns.keys()}  # noqa: SIM118  (a column collection, no dict)
+
+    with pytest.raises(IntegrityError), postroom.database.write() as session:
+        session.add(Document(**columns | {"id": columns["message_id"]}))
