@@ -48,7 +48,7 @@ def config() -> None:
     """Show the effective configuration and where each value comes from."""
 
 
-@config.command("show")
+@config.command("show", short_help="Show every key with its value and its origin.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: key, value, origin.")
 @click.pass_context
 def config_show(ctx: click.Context, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ def db() -> None:
     """Bring the database to the newest schema."""
 
 
-@db.command("upgrade")
+@db.command("upgrade", short_help="Bring the database to the newest schema, and say what was done.")
 @click.pass_context
 def db_upgrade(ctx: click.Context) -> None:
     """Bring the database to the newest schema, and say what was done; safe to repeat.
@@ -42,7 +42,7 @@ def db_upgrade(ctx: click.Context) -> None:
         click.echo(f"{file}: at revision {HEAD}, nothing to do")
 
 
-@db.command("revision")
+@db.command("revision", short_help="Show the revision of the database and the newest one.")
 @click.pass_context
 def db_revision(ctx: click.Context) -> None:
     """Show the revision of the database and the newest one; nothing is changed."""

@@ -93,10 +93,10 @@ def test_help_lists_every_command(terminal: Terminal) -> None:
 
 
 def test_a_misspelled_command_is_guessed(terminal: Terminal) -> None:
-    answer = terminal.call("chek")
+    answer = terminal.call("stat")
 
     assert answer.code == 64
-    assert 'did you mean "check"?' in answer.err
+    assert 'did you mean "status"?' in answer.err
 
 
 # --- no traceback ------------------------------------------------------------------------------------
