@@ -28,6 +28,11 @@ class Fetched:
     fingerprint: Fingerprint | None = None
     whole: bool = True
 
+    @property
+    def message_bytes(self) -> int:
+        """Return the size of the message itself, also where only its header was read."""
+        return self.size_bytes if self.whole or self.fingerprint is None else self.fingerprint.size_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class KnownCopy:

@@ -40,8 +40,8 @@ def decisions(letter: Letter, orgs: Mapping[str, Org], limits: Limits) -> list[D
 
     Two slugs of one org count once.
     """
-    if not letter.fetched.whole or letter.fetched.size_bytes > limits.message_bytes:
-        size = f"{letter.fetched.size_bytes} bytes are over limits.message ({limits.message_bytes})"
+    if not letter.fetched.whole or letter.fetched.message_bytes > limits.message_bytes:
+        size = f"{letter.fetched.message_bytes} bytes are over limits.message ({limits.message_bytes})"
         return [Decision(letter, letter.targets[0], refusal=Refusal("too-large", size))]
     found = [_decision(letter, target, orgs) for target in letter.targets]
     accepted = {decision.org.id: decision for decision in reversed(found) if decision.org}

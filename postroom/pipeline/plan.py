@@ -129,7 +129,7 @@ def _hold(plan: Plan, decision: Decision) -> None:
         recipient=decision.target.recipient,
         from_address=letter.from_address,
         subject=letter.subject,
-        size_bytes=fetched.size_bytes,
+        size_bytes=fetched.message_bytes,
         received_at=fetched.internal_date,
     )
     # What was not archived is never let go: its source keeps it, and nothing more is asked of that source.
@@ -142,7 +142,7 @@ def _seen(decision: Decision, verdict: Verdict, key: Key | None = None) -> Seen:
         place=fetched.place,
         verdict=verdict,
         internal_date=fetched.internal_date,
-        size_bytes=fetched.size_bytes,
+        size_bytes=fetched.message_bytes,
         raw_sha256=fetched.sha256,
         message_id_sha256=fetched.fingerprint.message_id_sha256 if fetched.fingerprint else "",
         decided_by=decision.target.header,

@@ -208,3 +208,25 @@ def test_the_same_mail_by_imap_and_by_maildir_is_one_message(
     facts = postroom(config, "fetch", "--once", "--json").objects()[0]
 
     assert (facts["sources"], facts["taken"], facts["duplicates"]) == (2, 1, 1)
+
+
+@pytest.mark.dovecot
+def test_a_mail_over_the_limit_is_held_by_its_header_and_never_taken_away(
+    config: Path, mailbox: str, dovecot: Dovecot
+) -> None:
+    config.write_text(
+        config.read_text().replace('after = "seen"', 'after = "delete"\n[limits]\nmessage = "100KB"')
+    )
+    dovecot.deliver(mailbox, mail("acme", "small"))
+    dovecot.deliver(mailbox, mail("acme", "huge", body="x" * 200_000))
+
+    first = postroom(config, "fetch", "--once", "--json").objects()[0]
+    second = postroom(config, "fetch", "--once", "--json").objects()[0]
+
+    assert (first["taken"], first["quarantined"]) == (1, 1)
+    assert (second["taken"], second["quarantined"]) == (0, 0)
+    assert len(dovecot.mails(mailbox)) == 1
+    held = postroom(config, "quarantine", "list", "--json").objects()[0]
+    assert held["size"] > 200_000
+    assert "over limits.message (100000)" in held["reason"]
+    assert "E-USAGE" in postroom(config, "quarantine", "assign", str(held["id"]), "acme", answer=64).err

@@ -1,4 +1,4 @@
-"""What a user meets when the world breaks: one clear error, a documented exit code, every mail still there."""
+"""What a user meets when the world breaks: one clear error, a documented exit code, and no mail lost."""
 
 from __future__ import annotations
 
