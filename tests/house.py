@@ -20,7 +20,7 @@ from postroom.core.routing import PROFILES, Rule, address_pattern
 from postroom.db.engine import open_database
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
-from postroom.db.machinery import Sighting, Work
+from postroom.db.machinery import Sighting, SourceState, Work
 from postroom.db.memory import SourceMemory, SqlSourceBook
 from postroom.db.models import Base, Document, InboundMessage
 from postroom.db.orgs import SqlDirectory
@@ -181,6 +181,9 @@ class Postroom:
 
     def work(self) -> list[Work]:
         return self.rows(Work, Work.message_id)
+
+    def book(self) -> list[SourceState]:
+        return self.rows(SourceState, SourceState.source_name)
 
     def held(self) -> list[HeldMail]:
         return list(self.quarantine.held())

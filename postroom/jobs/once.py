@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from postroom.errors import PostroomError, TransientError
+import structlog
+
+from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.tasks import announce_due, extract_due, poll, rescue_stalled
 from postroom.pipeline.tally import Tally
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,28 @@ class Round:
 def one_round(
     kits: Sequence[SourceKit], house: House, *, limit: int | None = None, since: datetime | None = None
 ) -> Round:
-    """Poll each source once, extract all that is due, announce it.  A source in trouble holds up no other."""
+    """Poll each source once, extract all that is due, announce it.
+
+    A source in trouble holds up no other, not even where the trouble is a bug.  Raises OperatorError.
+    """
     tally, fine, troubled = Tally(), list[str](), dict[str, PostroomError]()
     for kit in kits:
         if house.stopping.is_set():
             break
         try:
-            tally += poll(kit, house, limit=limit, since=since)
-            fine.append(kit.name)
+            polled = poll(kit, house, limit=limit, since=since)
+            tally += polled
+            if polled.refused:
+                troubled[kit.name] = SettleFailed(polled.refused)
+            else:
+                fine.append(kit.name)
         except TransientError as error:
             troubled[kit.name] = error
+        except OperatorError:
+            raise
+        except Exception as error:
+            _log.exception("bug", source=kit.name, code="E-BUG")
+            troubled[kit.name] = PostroomError(f"{type(error).__name__}: {error}")
     rescue_stalled(house)
     outage: PostroomError | None = None
     try:

@@ -67,11 +67,14 @@ class Clock:
         )
 
     def _poll(self, kit: SourceKit) -> None:
-        tally = poll(kit, self._house)
-        if tally.taken:
-            self.wake("extract")
-        if tally.taken + tally.duplicates + tally.quarantined >= kit.max_per_poll:
-            self.wake(f"poll:{kit.name}")
+        """Poll until a poll comes back less than full; a wake for a task that still runs would be lost."""
+        full = True
+        while full and not self._house.stopping.is_set():
+            tally = poll(kit, self._house)
+            if tally.taken:
+                self.wake("extract")
+            met = tally.taken + tally.duplicates + tally.quarantined
+            full = met >= kit.max_per_poll and not tally.refused
 
     def _extract(self) -> None:
         if extract_due(self._house, until_empty=True).documents:

@@ -29,8 +29,8 @@ def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datet
     """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
 
     One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
-    archive or database.  What was committed until then stands.  Returns an empty tally while another worker
-    holds the source's lease.
+    archive or database.  What was committed until then stands.  A refused after-action is recorded too, and
+    is in the tally.  Returns an empty tally while another worker holds the source's lease.
     """
     name = f"source:{kit.name}"
     seconds = house.pace.lease_seconds
@@ -39,14 +39,14 @@ def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datet
         return Tally()
     try:
         tally = _poll_under(fence, kit, house, limit or kit.max_per_poll, since)
-        if tally.refused:
-            raise SettleFailed(tally.refused)
-    except TransientError as error:
-        house.book.polled(kit.name, kit.kind, house.now(), error=as_record(error, house.now()))
-        _log.error("poll failed", source=kit.name, code=error.code, error=str(error))
+    except Exception as error:
+        record = as_record(error, house.now())
+        house.book.polled(kit.name, kit.kind, house.now(), error=record)
+        _log.error("poll failed", source=kit.name, code=record["code"], error=record["message"])
         raise
     else:
-        house.book.polled(kit.name, kit.kind, house.now(), error=None)
+        refusal = as_record(SettleFailed(tally.refused), house.now()) if tally.refused else None
+        house.book.polled(kit.name, kit.kind, house.now(), error=refusal)
         return tally
     finally:
         house.leases.release(fence)

@@ -1,0 +1,83 @@
+"""One bounded round: every source once, then all that is due."""
+
+from __future__ import annotations
+
+import pytest
+
+from postroom.errors import DatabaseCorrupt, SettleFailed, StoreUnavailable
+from postroom.jobs.once import one_round
+from tests.house import PDF, Postroom
+from tests.mailbox import MailboxInRam, mail
+
+
+def test_a_round_polls_extracts_and_announces(postroom: Postroom) -> None:
+    postroom.orders.put(mail(po=PDF))
+
+    outcome = one_round([postroom.kit(postroom.orders)], postroom.house)
+
+    assert (outcome.tally.taken, outcome.tally.documents) == (1, 1)
+    assert (outcome.fine, outcome.troubled, outcome.outage) == (("orders",), {}, None)
+    assert len(postroom.receiver.told) == 1
+
+
+def test_a_second_round_reads_no_body_and_changes_nothing(postroom: Postroom) -> None:
+    kits = [postroom.kit(postroom.orders)]
+    postroom.orders.put(mail(po=PDF))
+    one_round(kits, postroom.house)
+
+    outcome = one_round(kits, postroom.house)
+
+    assert outcome.tally.taken + outcome.tally.duplicates + outcome.tally.documents == 0
+    assert (postroom.orders.read, postroom.orders.settled) == ([1], [1])
+    assert len(postroom.receiver.told) == 1
+
+
+def test_a_refused_after_action_is_trouble_and_what_was_taken_is_counted(postroom: Postroom) -> None:
+    postroom.orders.put(mail(po=PDF))
+    postroom.orders.refuses = True
+
+    outcome = one_round([postroom.kit(postroom.orders)], postroom.house)
+
+    assert (outcome.tally.taken, outcome.tally.documents, outcome.fine) == (1, 1, ())
+    assert isinstance(outcome.troubled["orders"], SettleFailed)
+
+
+def test_an_outage_of_the_archive_is_the_rounds_and_the_sources_are_told_apart(postroom: Postroom) -> None:
+    postroom.orders.put(mail("<1@x>", po=PDF))
+    postroom.poll()
+    postroom.orders.put(mail("<2@x>", po=PDF))
+    idle = MailboxInRam("idle", postroom.folder / "spool-2")
+    postroom.archive.is_down = True
+
+    outcome = one_round([postroom.kit(postroom.orders), postroom.kit(idle)], postroom.house)
+
+    assert isinstance(outcome.outage, StoreUnavailable)
+    assert (list(outcome.troubled), outcome.fine) == (["orders"], ("idle",))
+
+
+def test_a_round_asked_to_stop_takes_no_further_source(postroom: Postroom) -> None:
+    postroom.orders.put(mail())
+    postroom.house.stopping.set()
+
+    outcome = one_round([postroom.kit(postroom.orders)], postroom.house)
+
+    assert (outcome.tally.taken, outcome.fine) == (0, ())
+
+
+def test_a_limit_holds_for_each_source(postroom: Postroom) -> None:
+    for number in range(5):
+        postroom.orders.put(mail(f"<{number}@x>"))
+
+    outcome = one_round([postroom.kit(postroom.orders)], postroom.house, limit=2)
+
+    assert outcome.tally.taken == 2
+
+
+def test_a_damaged_database_ends_the_round_at_once(postroom: Postroom) -> None:
+    postroom.database.close()
+    for name in ("postroom.db-wal", "postroom.db-shm"):
+        (postroom.folder / name).unlink(missing_ok=True)
+    (postroom.folder / "postroom.db").write_bytes(b"no database" * 1000)
+
+    with pytest.raises(DatabaseCorrupt, match="not a database"):
+        one_round([postroom.kit(postroom.orders)], postroom.house)
