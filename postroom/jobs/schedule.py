@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from threading import Lock
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -21,6 +22,38 @@ _TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; t
 _RESCUE_SECONDS = 15.0
 
 
+class Task:
+    """Something that runs once at a time; who asks for it while it runs gets one more run after this one."""
+
+    def __init__(self, call: Callable[[], None], is_over: Callable[[], bool]) -> None:
+        self._call = call
+        self._is_over = is_over
+        self._lock = Lock()
+        self._runs = False
+        self._again = False
+
+    def ask_again(self) -> None:
+        """Ask for a run that begins after this moment."""
+        with self._lock:
+            self._again = True
+
+    def run(self) -> None:
+        """Run, and run again as long as somebody asked meanwhile; return at once while another runs it."""
+        with self._lock:
+            if self._runs:
+                self._again = True
+                return
+            self._runs = True
+        while True:
+            with self._lock:
+                self._again = False
+            self._call()
+            with self._lock:
+                if not self._again or self._is_over():
+                    self._runs = False
+                    return
+
+
 class Clock:
     """Calls every task when it is due, each at most once at a time; built anew from the config at start."""
 
@@ -31,8 +64,10 @@ class Clock:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
-            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+            # Each task sees to it that it runs once at a time: a run refused here would be a wake lost.
+            job_defaults={"max_instances": 10, "coalesce": True, "misfire_grace_time": None},
         )
+        self._tasks: dict[str, Task] = {}
         for kit in house.sources.values():
             self._every(kit.poll_seconds, f"poll:{kit.name}", partial(self._poll, kit))
         self._every(_TICK_SECONDS, "extract", self._extract)
@@ -44,10 +79,11 @@ class Clock:
         self._scheduler.start()
 
     def wake(self, task: str) -> None:
-        """Make `task` ("poll:NAME", "extract", "announce") due now; harmless when it runs or is unknown."""
+        """Make `task` ("poll:NAME", "extract", "announce") due now; one that runs will run once more."""
         try:
+            self._tasks[task].ask_again()
             self._scheduler.modify_job(task, next_run_time=datetime.now(UTC))
-        except JobLookupError:
+        except (KeyError, JobLookupError):
             _log.debug("no such task", task=task)
 
     def stop(self) -> None:
@@ -56,9 +92,10 @@ class Clock:
         self._scheduler.shutdown(wait=True)
 
     def _every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
+        self._tasks[task] = Task(partial(_guarded, task, call), self._house.stopping.is_set)
         # Spread by up to a tenth, so that many mailboxes do not all log in at the same moment.
         self._scheduler.add_job(
-            partial(_guarded, task, call),
+            self._tasks[task].run,
             trigger="interval",
             seconds=seconds,
             jitter=seconds / 10,
@@ -67,7 +104,7 @@ class Clock:
         )
 
     def _poll(self, kit: SourceKit) -> None:
-        """Poll until a poll comes back less than full; a wake for a task that still runs would be lost."""
+        """Poll until a poll comes back less than full."""
         full = True
         while full and not self._house.stopping.is_set():
             tally = poll(kit, self._house)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from postroom.fetcher.source import Batch, Memory, MessageSource
-from postroom.jobs.schedule import Clock
+from postroom.jobs.schedule import Clock, Task
 from tests.house import PDF, Postroom
 from tests.mailbox import MailboxInRam, mail
 from tests.servers.waiting import wait_until
@@ -102,3 +102,18 @@ def test_a_stopped_clock_has_asked_its_tasks_to_end(postroom: Postroom) -> None:
         pass
 
     assert postroom.house.stopping.is_set()
+
+
+def test_a_task_asked_for_while_it_runs_runs_once_more() -> None:
+    runs: list[str] = []
+
+    def call() -> None:
+        runs.append("run")
+        if len(runs) == 1:
+            task.ask_again()
+            task.run()  # as from another thread: it must not run inside itself
+
+    task = Task(call, lambda: False)
+    task.run()
+
+    assert runs == ["run", "run"]
