@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.places import Cursor, Place
@@ -23,8 +24,29 @@ _T = TypeVar("_T")
 def ids_of(session: Session, keys: Sequence[Key]) -> dict[Key, UUID]:
     """Return the row ids of messages that were there before this batch."""
     columns = (InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
-    rows = session.execute(select(InboundMessage.id, *columns).where(tuple_(*columns).in_(sorted(set(keys)))))
-    return {Key(org_id, source, message_id): row_id for row_id, org_id, source, message_id in rows}
+    found: dict[Key, UUID] = {}
+    for piece in pieces(sorted(set(keys))):
+        rows = session.execute(select(InboundMessage.id, *columns).where(is_one_of(piece)))
+        found |= {Key(org_id, source, message_id): row_id for row_id, org_id, source, message_id in rows}
+    return found
+
+
+def is_one_of(keys: Sequence[Key]) -> Any:
+    """Return the condition that a message has one of these keys.
+
+    Spelled out per org and source: given tuples, SQLite would read the whole table.
+    """
+    by_org = groupby(sorted(keys), key=lambda key: (key.org_id, key.source))
+    return or_(
+        *(
+            and_(
+                InboundMessage.org_id == org_id,
+                InboundMessage.source == source,
+                InboundMessage.source_message_id.in_([key.source_message_id for key in some]),
+            )
+            for (org_id, source), some in by_org
+        )
+    )
 
 
 def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
@@ -121,9 +143,26 @@ def place_of(row: Sighting) -> Place:
 
 
 def _is_at(places: Sequence[Place]) -> Any:
-    columns = tuple_(Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
-    spots = [(place.folder, place.uidvalidity, place.uid, place.file_name) for place in places]
-    return and_(Sighting.source_name == places[0].source, columns.in_(spots))
+    """Return the condition that a sighting lies at one of these places, all of one source.
+
+    Spelled out per folder, as for keys.  A mailbox has no file names and a Maildir no UIDs, so the two lists
+    never name a place that was not asked for.
+    """
+    by_folder: dict[tuple[str, int, bool], list[Place]] = {}
+    for place in places:
+        by_folder.setdefault((place.folder, place.uidvalidity, bool(place.file_name)), []).append(place)
+    return or_(
+        *(
+            and_(
+                Sighting.source_name == places[0].source,
+                Sighting.folder == folder,
+                Sighting.uidvalidity == uidvalidity,
+                Sighting.uid.in_({place.uid for place in some}),
+                Sighting.file_name.in_({place.file_name for place in some}),
+            )
+            for (folder, uidvalidity, _), some in by_folder.items()
+        )
+    )
 
 
 def _columns(seen: Seen, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.ids import uuid7
@@ -89,13 +89,15 @@ class SqlInbox:
                 if row_id is not None:
                     session.add(_work(message.key.org_id, row_id, Status.RECEIVED, now))
                 else:  # met again while the archive is still away: it is there, so nobody may give it up
-                    waiting = (_is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
+                    waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
                     session.execute(update(InboundMessage).where(*waiting).values(updated_at=now))
 
     def give_up_received(self, *, unseen_since: datetime, now: datetime) -> int:
         with self._database.write() as session:
-            waiting = (InboundMessage.status == Status.RECEIVED, InboundMessage.updated_at < unseen_since)
-            rows = session.scalars(select(InboundMessage.id).where(*waiting)).all()
+            waiting = (Work.state == Status.RECEIVED, InboundMessage.updated_at < unseen_since)
+            rows = session.scalars(
+                select(InboundMessage.id).join(Work, Work.message_id == InboundMessage.id).where(*waiting)
+            ).all()
             for row_id in rows:
                 facts = {"error_json": _gone(now), "next_attempt_at": None, "updated_at": now}
                 advance(session, row_id, Status.RECEIVED, Status.FAILED, **facts)
@@ -146,7 +148,7 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
 
     It is in RECEIVED, or was given up because its mail seemed gone; that it comes after all is the replay.
     """
-    row = session.scalars(select(InboundMessage).where(_is_one_of([message.key]))).one()
+    row = session.scalars(select(InboundMessage).where(copies.is_one_of([message.key]))).one()
     bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
     facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
     if row.status is Status.FAILED and row.raw_key is None:
@@ -180,15 +182,10 @@ def _work(org_id: UUID, row_id: UUID, state: Status, now: datetime) -> Work:
 
 
 def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:
-    for row in session.scalars(select(InboundMessage).where(_is_one_of(keys))):
+    for row in session.scalars(select(InboundMessage).where(copies.is_one_of(keys))):
         key = Key(row.org_id, row.source, row.source_message_id)
         archived = row.raw_key is not None
         yield key, Existing(row.id, row.status, row.content_sha256, row.raw_sha256, archived)
-
-
-def _is_one_of(keys: Sequence[Key]) -> Any:
-    columns = tuple_(InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
-    return columns.in_(keys)
 
 
 def _columns(message: NewMessage, status: Status, now: datetime) -> dict[str, Any]:

@@ -50,31 +50,36 @@ class SourceMemory:
         return found & set(fingerprints)
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
-        spot = (Sighting.folder == folder, Sighting.uidvalidity == uidvalidity)
         with self._database.read() as session:
             newest = _newest_org(session)
-            if newest is None:
-                return []
-            stale = select(Sighting).where(*spot, *self._left_alone(), Sighting.seen_at <= newest)
-            return [place_of(row) for row in session.scalars(stale.order_by(Sighting.uid))]
+            stale = [place_of(row) for row in self._left(session) if newest and row.seen_at <= newest]
+        here = [place for place in stale if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
+        return sorted(here, key=lambda place: place.uid)
 
     def sighted(self, file_names: Collection[str]) -> set[str]:
         done: set[str] = set()
         with self._database.read() as session:
             for piece in pieces(sorted(file_names)):
                 mine = (Sighting.source_name == self._source_name, Sighting.file_name.in_(piece))
+                # What every place in a Maildir has, said so that the index reaches the name.
+                files = (Sighting.folder == "", Sighting.uidvalidity == 0, Sighting.uid == 0)
                 settled = Sighting.settled_at.is_not(None)
-                done.update(session.scalars(select(Sighting.file_name).where(*mine, settled)))
+                done.update(session.scalars(select(Sighting.file_name).where(*mine, *files, settled)))
         return done
 
     def left_alone(self) -> set[str]:
         with self._database.read() as session:
             newest = _newest_org(session)
-            alone = select(Sighting.file_name).where(*self._left_alone())
-            return set(session.scalars(alone if newest is None else alone.where(Sighting.seen_at > newest)))
+            left = self._left(session)
+            return {row.file_name for row in left if newest is None or row.seen_at > newest}
 
-    def _left_alone(self) -> tuple[Any, ...]:
-        return Sighting.source_name == self._source_name, Sighting.verdict == Verdict.LEFT.value
+    def _left(self, session: Session) -> Sequence[Sighting]:
+        """Return the sightings of copies that were left alone: few, and all of them unsettled.
+
+        Nothing more is asked of the database, or SQLite would prefer an index over all that was ever seen.
+        """
+        mine = (Sighting.source_name == self._source_name, Sighting.settled_at.is_(None))
+        return session.scalars(select(Sighting).where(*mine, Sighting.verdict == Verdict.LEFT.value)).all()
 
     def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
         mine = (Sighting.source_name == self._source_name, Sighting.folder == folder)

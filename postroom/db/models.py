@@ -105,7 +105,7 @@ class Part(Base):
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
     )
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
-    path: Mapped[str] = mapped_column(String(64), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[UUID]
     content_type: Mapped[str]
     sniffed: Mapped[str | None]
@@ -134,7 +134,7 @@ class Document(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID]
     message_id: Mapped[UUID]
-    part_path: Mapped[str] = mapped_column(String(64))
+    part_path: Mapped[str]
     filename: Mapped[str]
     filename_original: Mapped[str | None]
     content_type: Mapped[str]

@@ -17,11 +17,7 @@ HEAD = "0001"
 def revision(database: Database) -> str | None:
     """Return the database's revision, None for an empty one.  Raises DatabaseUnavailable, DatabaseCorrupt."""
     with database.read() as session:
-        connection = session.connection()
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found = session.scalar(text("SELECT version_num FROM alembic_version"))
-        return str(found) if found else None
+        return _revision(session.connection())
 
 
 def upgrade(database: Database) -> bool:
@@ -33,7 +29,8 @@ def upgrade(database: Database) -> bool:
     if revision(database) == HEAD:
         return False
     with database.write() as session:
-        return _upgrade(session.connection())
+        connection = session.connection()
+        return _revision(connection) != HEAD and _upgrade(connection)
 
 
 def require_head(database: Database) -> None:
@@ -44,6 +41,13 @@ def require_head(database: Database) -> None:
             f"the database is at revision {found or 'none'}, this postroom needs {HEAD}",
             fix="postroom db upgrade",
         )
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return str(found) if found else None
 
 
 def _upgrade(connection: Connection) -> bool:

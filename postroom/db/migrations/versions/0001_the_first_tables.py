@@ -210,7 +210,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("message_id", sa.Uuid(), nullable=False),
-        sa.Column("part_path", sa.String(length=64), nullable=False),
+        sa.Column("part_path", sa.Text(), nullable=False),
         sa.Column("filename", sa.Text(), nullable=False),
         sa.Column("filename_original", sa.Text(), nullable=True),
         sa.Column("content_type", sa.Text(), nullable=False),
@@ -233,7 +233,7 @@ def upgrade() -> None:
     op.create_table(
         "part",
         sa.Column("message_id", sa.Uuid(), nullable=False),
-        sa.Column("path", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("content_type", sa.Text(), nullable=False),
         sa.Column("sniffed", sa.Text(), nullable=True),

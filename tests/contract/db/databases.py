@@ -1,0 +1,129 @@
+"""One database of each kind, and messages, copies and parts to put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from postroom.core.keys import raw_key
+from postroom.core.places import Place
+from postroom.db.engine import Database, open_database
+from postroom.db.inbox import SqlInbox
+from postroom.db.models import Base
+from postroom.db.orgs import SqlDirectory
+from postroom.db.schema import upgrade
+from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
+from postroom.db.workbench import SqlWorkbench
+
+MORNING = datetime(2025, 3, 4, 9, 0, tzinfo=UTC)
+DIGEST = "ab" * 32
+
+
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    assert request.param == "sqlite"
+    opened = open_database(f"sqlite:///{tmp_path / 'postroom.db'}")
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def acme(database: Database) -> UUID:
+    """Return the id of the org acme."""
+    return SqlDirectory(database).add("acme", MORNING).id
+
+
+@pytest.fixture
+def orders(database: Database, acme: UUID) -> Orders:
+    return Orders(database, acme)
+
+
+def minutes(count: float) -> datetime:
+    """Return the moment so many minutes after the morning."""
+    return MORNING + timedelta(minutes=count)
+
+
+def place(uid: int = 1, source: str = "orders") -> Place:
+    return Place(source, "INBOX", 7, uid)
+
+
+def message(org_id: UUID, name: str = "<1@x>", **changes: Any) -> NewMessage:
+    """Return a message of an org, archived under its digest."""
+    facts: dict[str, Any] = {
+        "key": Key(org_id, EMAIL, name),
+        "raw_sha256": DIGEST,
+        "content_sha256": "cd" * 32,
+        "size_bytes": 478,
+        "received_at": MORNING,
+        "recipient": "orders+acme@in.example",
+        "raw_key": raw_key(org_id, DIGEST),
+        "from_address": "anna@customer.example",
+        "subject": "an order",
+    }
+    return NewMessage(**facts | changes)
+
+
+def copy(uid: int = 1, verdict: Verdict = Verdict.ACCEPTED, **changes: Any) -> Seen:
+    """Return a sighting of the copy with that UID."""
+    facts: dict[str, Any] = {
+        "place": place(uid),
+        "verdict": verdict,
+        "internal_date": MORNING,
+        "size_bytes": 478,
+        "raw_sha256": DIGEST,
+        "message_id_sha256": "ef" * 32,
+        "decided_by": "X-Original-To",
+    }
+    return Seen(**facts | changes)
+
+
+def part(path: str = "2", sha256: str = DIGEST, **changes: Any) -> LedgerPart:
+    """Return a part that became a document."""
+    facts: dict[str, Any] = {
+        "path": path,
+        "content_type": "application/pdf",
+        "sniffed": "application/pdf",
+        "filename": "po.pdf",
+        "filename_original": "po.pdf",
+        "disposition": "attachment",
+        "content_id": None,
+        "transfer_encoding": "base64",
+        "size_bytes": 9,
+        "sha256": sha256,
+        "kept": True,
+        "reason": "attachment",
+        "decode_status": "ok",
+        "object_key": f"org/doc/{sha256}",
+    }
+    return LedgerPart(**facts | changes)
+
+
+class Orders:
+    """Messages of the org acme, already committed, and what becomes of them."""
+
+    def __init__(self, database: Database, acme: UUID) -> None:
+        self.database, self.acme = database, acme
+        self.inbox, self.bench = SqlInbox(database), SqlWorkbench(database)
+
+    def commit(self, *names: str, now: datetime = MORNING) -> list[UUID]:
+        """Commit a message for each Message-ID and return the row ids."""
+        messages = [message(self.acme, name) for name in names]
+        seen = [copy(uid, key=new.key) for uid, new in enumerate(messages, 1)]
+        ids = self.inbox.commit(Intake(messages, seen=seen, source_name="orders"), now)
+        return [ids[new.key] for new in messages]
+
+    def claim(self, now: datetime = MORNING, limit: int = 1, holder: str = "here") -> list[Claim]:
+        return self.bench.claim(limit=limit, holder=holder, lease_seconds=60, now=now)
+
+
+def rows(database: Database, table: type[Base], *order: Any) -> list[Any]:
+    """Return all rows of a table."""
+    with database.read() as session:
+        return list(session.scalars(select(table).order_by(*order)))

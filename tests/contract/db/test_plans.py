@@ -1,0 +1,147 @@
+"""No statement of the daily round reads a whole table: each one is explained, with what was bound to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.db.engine import Database
+from postroom.db.memory import SourceMemory
+from postroom.db.orgs import SqlDirectory
+from postroom.db.outbox import SqlOutbox
+from postroom.db.values import EMAIL, Intake, Key, Verdict
+from tests.contract.db.databases import MORNING, Orders, copy, message, minutes, part, place
+
+Asked = list[tuple[str, Any]]
+
+
+@contextmanager
+def listening(database: Database) -> Iterator[Asked]:
+    """Yield the statements that are asked meanwhile."""
+    asked: Asked = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+
+
+def plans(database: Database, act: Callable[[], object]) -> list[str]:
+    """Return how SQLite finds the rows of every statement that `act` asks."""
+    with listening(database) as asked:
+        act()
+    found = []
+    with database.read() as session:
+        for statement, parameters in asked:
+            if re.match("SELECT|UPDATE|DELETE", statement):
+                explained = session.connection().exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+                found += [str(row[-1]) for row in explained]
+    return found
+
+
+def fill(orders: Orders) -> None:
+    """Commit two messages of acme and one of beta."""
+    beta = SqlDirectory(orders.database).add("beta", MORNING).id
+    orders.commit("<1@x>", "<2@x>")
+    orders.inbox.commit(Intake([message(beta, "<1@x>")]), MORNING)
+
+
+def commit(orders: Orders) -> object:
+    beta = SqlDirectory(orders.database).resolve({"beta"})["beta"].id
+    old = [Key(orders.acme, EMAIL, "<1@x>"), Key(beta, EMAIL, "<1@x>")]
+    seen = [
+        copy(7, Verdict.LEFT),
+        *(copy(8 + uid, Verdict.DUPLICATE, key=key) for uid, key in enumerate(old)),
+    ]
+    new = [message(orders.acme, "<9@x>")]
+    return orders.inbox.commit(
+        Intake(new, seen=seen, cursor=Cursor("INBOX", 7, 9), source_name="orders"), MORNING
+    )
+
+
+def finish(orders: Orders) -> object:
+    return orders.bench.finish(orders.claim()[0], [part()], MORNING)
+
+
+def fail(orders: Orders) -> None:
+    orders.bench.attempt_failed(orders.claim()[0], {"code": "E"}, MORNING, retry_at=minutes(1))
+
+
+def memory(orders: Orders) -> SourceMemory:
+    return SourceMemory(orders.database, "orders", lambda: MORNING)
+
+
+ACTS: dict[str, Callable[[Orders], object]] = {
+    "find keys of one org": lambda orders: orders.inbox.find(
+        [Key(orders.acme, EMAIL, f"<{number}@x>") for number in range(50)]
+    ),
+    "find keys of many orgs": lambda orders: orders.inbox.find(
+        [
+            Key(org.id, EMAIL, "<1@x>")
+            for org in SqlDirectory(orders.database).resolve({"acme", "beta"}).values()
+        ]
+    ),
+    "commit a batch": commit,
+    "note what waits": lambda orders: orders.inbox.note_received([message(orders.acme)], MORNING),
+    "give up what left": lambda orders: orders.inbox.give_up_received(unseen_since=minutes(9), now=MORNING),
+    "settle": lambda orders: orders.inbox.settled([place(1), Place("orders", "", file_name="f")], MORNING),
+    "ask what is unsettled": lambda orders: orders.inbox.unsettled("orders"),
+    "claim": lambda orders: orders.claim(),
+    "finish": finish,
+    "count an attempt": fail,
+    "ask what is owed": lambda orders: SqlOutbox(orders.database).due(limit=9, now=MORNING),
+    "read a cursor": lambda orders: memory(orders).cursor("INBOX", 7),
+    "ask for fingerprints": lambda orders: memory(orders).known("INBOX", {Fingerprint("a", MORNING, 1)}),
+    "ask for files": lambda orders: memory(orders).sighted({"a", "b"}),
+    "ask what was left in a folder": lambda orders: memory(orders).left("INBOX", 7),
+    "ask what was left in a Maildir": lambda orders: memory(orders).left_alone(),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_no_table_that_grows_with_the_mail_is_read_from_end_to_end(orders: Orders, act: str) -> None:
+    fill(orders)
+
+    found = plans(orders.database, lambda: ACTS[act](orders))
+
+    assert found
+    assert [
+        plan for plan in found if re.match("SCAN (inbound_message|sighting|document|part|outbox)", plan)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("act", "index"),
+    [
+        ("claim", "ix_work_due"),
+        ("find keys of one org", "(org_id=? AND source=? AND source_message_id=?)"),
+        ("find keys of many orgs", "(org_id=? AND source=? AND source_message_id=?)"),
+        ("commit a batch", "(org_id=? AND source=? AND source_message_id=?)"),
+        ("settle", "(source_name=? AND folder=? AND uidvalidity=? AND uid=? AND file_name=?)"),
+        ("finish", "sqlite_autoindex_document_2 (message_id=?)"),
+        ("ask what was left in a folder", "ix_sighting_unsettled"),
+        ("ask what is unsettled", "ix_sighting_unsettled"),
+        ("ask what is owed", "ix_outbox_due"),
+        ("ask for fingerprints", "ix_sighting_fingerprint"),
+        ("ask for files", "(source_name=? AND folder=? AND uidvalidity=? AND uid=? AND file_name=?)"),
+        ("ask what was left in a Maildir", "ix_sighting_unsettled"),
+    ],
+)
+def test_what_is_asked_every_minute_is_found_by_its_index(orders: Orders, act: str, index: str) -> None:
+    fill(orders)
+
+    found = " / ".join(plans(orders.database, lambda: ACTS[act](orders)))
+
+    assert index in found

@@ -1,0 +1,201 @@
+"""What a database promises before any row is written: one schema, made once, and faults told apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import String, text
+
+from postroom.db import machinery, schema
+from postroom.db.engine import Database, open_database
+from postroom.db.models import Base
+from postroom.db.schema import HEAD, require_head, revision, upgrade
+from postroom.db.workbench import SqlWorkbench
+from postroom.errors import ConfigFault, DatabaseCorrupt, DatabaseUnavailable, SchemaMismatch
+from tests.contract.db.databases import MORNING, Orders
+
+VERSIONS = Path(schema.__file__).parent / "migrations" / "versions"
+UPGRADE = """
+import sys
+from postroom.db.engine import open_database
+from postroom.db.schema import upgrade
+database = open_database(sys.argv[1])
+sys.stdin.readline()
+print(upgrade(database))
+database.close()
+"""
+
+
+def test_the_newest_migration_is_the_head() -> None:
+    newest = max(path.name for path in VERSIONS.glob("[0-9]*.py"))
+
+    assert newest.partition("_")[0] == HEAD
+
+
+def test_the_migrations_make_the_tables_that_the_models_say(database: Database) -> None:
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection())
+
+        assert compare_metadata(context, Base.metadata) == []
+    assert machinery.Work.metadata is Base.metadata
+
+
+def test_an_upgraded_database_is_at_the_head_and_needs_nothing_more(database: Database) -> None:
+    require_head(database)
+
+    assert revision(database) == HEAD
+    assert upgrade(database) is False
+
+
+def test_an_empty_database_is_told_apart_and_not_changed_by_looking(tmp_path: Path) -> None:
+    empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+
+    with pytest.raises(SchemaMismatch, match="at revision none") as mismatch:
+        require_head(empty)
+
+    assert revision(empty) is None
+    assert mismatch.value.fix == "postroom db upgrade"
+    empty.close()
+
+
+def test_a_database_of_a_newer_postroom_is_refused_and_left_alone(database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(SchemaMismatch, match="made by another postroom"):
+        upgrade(database)
+    with pytest.raises(SchemaMismatch, match="at revision 9999"):
+        require_head(database)
+    assert revision(database) == "9999"
+
+
+def test_two_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'postroom.db'}"
+    command = [sys.executable, "-c", UPGRADE, url]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as other:
+        for process in (one, other):
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        done = sorted(process.communicate(timeout=50)[0] for process in (one, other))
+
+    assert done == ["False\n", "True\n"]
+
+
+def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "postroom.db"
+    path.write_bytes(b"From: somebody\n" * 500)
+    broken = open_database(f"sqlite:///{path}")
+
+    with pytest.raises(DatabaseCorrupt, match="file is not a database"):
+        upgrade(broken)
+
+    assert path.read_bytes() == b"From: somebody\n" * 500
+    broken.close()
+
+
+def test_a_damaged_database_is_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "postroom.db"
+    whole = open_database(f"sqlite:///{path}")
+    upgrade(whole)
+    whole.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    broken = open_database(f"sqlite:///{path}")
+
+    with pytest.raises(DatabaseCorrupt, match="malformed"):
+        SqlWorkbench(broken).claim(limit=1, holder="here", lease_seconds=1, now=MORNING)
+
+    broken.close()
+
+
+def test_a_folder_that_is_not_there_is_an_outage(tmp_path: Path) -> None:
+    nowhere = open_database(f"sqlite:///{tmp_path / 'not-mounted' / 'postroom.db'}")
+
+    with pytest.raises(DatabaseUnavailable, match="unable to open"):
+        upgrade(nowhere)
+
+    nowhere.close()
+
+
+def test_a_database_that_may_not_be_written_is_an_outage(tmp_path: Path, database: Database) -> None:
+    database.close()
+    read_only = open_database(f"sqlite:///file:{tmp_path / 'postroom.db'}?mode=ro&uri=true")
+
+    with pytest.raises(DatabaseUnavailable, match="readonly"):
+        SqlWorkbench(read_only).rescue(MORNING)
+
+    read_only.close()
+
+
+def test_an_address_that_is_none_is_a_fault_of_the_config() -> None:
+    with pytest.raises(ConfigFault, match="is no database URL"):
+        open_database("not a url")
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(orders: Orders) -> None:
+    with suppress(ZeroDivisionError), orders.database.write() as session:
+        session.execute(text("DELETE FROM org"))
+        raise ZeroDivisionError
+
+    assert orders.commit("<1@x>")
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
+)
+def test_every_connection_is_durable_and_strict(database: Database, pragma: str, value: object) -> None:
+    with database.read() as session:
+        assert session.scalar(text(f"PRAGMA {pragma}")) == value
+
+
+# What postroom itself writes: digests, slugs, names out of the config, words of ours.
+BOUNDED = {
+    "document.decode_status",
+    "document.sha256",
+    "folder_cursor.source_name",
+    "inbound_message.content_sha256",
+    "inbound_message.raw_sha256",
+    "inbound_message.source",
+    "inbound_message.status",
+    "lease.name",
+    "org.slug",
+    "org_alias.slug",
+    "outbox.event",
+    "part.decode_status",
+    "part.sha256",
+    "quarantine.code",
+    "quarantine.raw_sha256",
+    "quarantine.source_name",
+    "quarantine.state",
+    "sighting.message_id_sha256",
+    "sighting.raw_sha256",
+    "sighting.source_name",
+    "sighting.verdict",
+    "source_state.kind",
+    "source_state.source_name",
+    "work.state",
+}
+
+
+def test_no_column_that_a_mail_fills_has_a_length(database: Database) -> None:
+    columns = [column for table in Base.metadata.sorted_tables for column in table.columns]
+
+    bounded = {
+        f"{column.table.name}.{column.name}"
+        for column in columns
+        if isinstance(column.type, String) and column.type.length
+    }
+
+    assert bounded == BOUNDED
+    assert revision(database) == HEAD
