@@ -61,9 +61,7 @@ def drop(ctx: click.Context, entry_id: int) -> None:
         if not app.quarantine.close(entry_id, DROPPED, app.now()):
             state = app.quarantine.entry(entry_id).state
             raise UsageFault(f"quarantine entry {entry_id} is closed already: {state}")
-    kept = (
-        f"the raw mail is kept: {held.raw_key}" if held.raw_key else "of this mail only the header was read"
-    )
+    kept = f"the raw mail is kept as {held.raw_key}" if held.raw_key else "only its header was ever read"
     click.echo(f"dropped {entry_id}; {kept}")
 
 

@@ -65,7 +65,7 @@ def oldest_unsettled(database: Database) -> dict[str, datetime]:
     waiting = (Sighting.settled_at.is_(None), Sighting.verdict != Verdict.LEFT.value)
     oldest = select(Sighting.source_name, func.min(Sighting.internal_date)).where(*waiting)
     with database.read() as session:
-        return dict(session.execute(oldest.group_by(Sighting.source_name)).tuples().all())
+        return dict(session.execute(oldest.group_by(Sighting.source_name)).all())
 
 
 def was_seen(database: Database, source_name: str | None = None) -> bool:
@@ -80,7 +80,7 @@ def was_seen(database: Database, source_name: str | None = None) -> bool:
 def queue(database: Database, now: datetime) -> Queue:
     """Return the depth of the queue over all orgs, from the table that holds ids and times only."""
     with database.read() as session:
-        depth = dict(session.execute(select(Work.state, func.count()).group_by(Work.state)).tuples().all())
+        depth = dict(session.execute(select(Work.state, func.count()).group_by(Work.state)).all())
         due = session.scalar(select(func.count()).select_from(Work).where(Work.due_at <= now)) or 0
         oldest = session.scalar(select(Work.message_id).order_by(Work.message_id).limit(1))
     return Queue(
@@ -109,7 +109,7 @@ def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter
                 .where(*failed, Sighting.org_id == org.id, Sighting.verdict.in_(_TAKEN))
                 .group_by(Sighting.source_name)
             )
-            by_source.update(dict(session.execute(came).tuples().all()))
+            by_source.update(dict(session.execute(came).all()))
     return total, by_source
 
 
@@ -118,5 +118,5 @@ def counts_of(database: Database, org: OrgEntry) -> tuple[dict[Status, int], int
     by_status = select(InboundMessage.status, func.count()).where(InboundMessage.org_id == org.id)
     kept = select(func.count()).select_from(Document).where(Document.org_id == org.id)
     with database.read() as session:
-        found = dict(session.execute(by_status.group_by(InboundMessage.status)).tuples().all())
+        found = dict(session.execute(by_status.group_by(InboundMessage.status)).all())
         return {status: found.get(status, 0) for status in Status}, session.scalar(kept) or 0

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
@@ -112,11 +112,14 @@ def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Si
 
 
 def _held(session: Session, org: OrgEntry, rows: Sequence[Sighting]) -> Held | None:
-    columns = tuple_(Quarantine.source_name, Quarantine.raw_sha256)
-    same = columns.in_({(row.source_name, row.raw_sha256) for row in rows})
-    entries = select(Quarantine).where(same, Quarantine.assigned_org_id == org.id).order_by(Quarantine.id)
-    entry = session.scalars(entries).first()
-    return Held(entry.id, entry.reason, entry.resolved_at) if entry else None
+    given = select(Quarantine).where(Quarantine.assigned_org_id == org.id).order_by(Quarantine.id)
+    for source_name in {row.source_name for row in rows}:
+        digests = {row.raw_sha256 for row in rows if row.source_name == source_name}
+        same = (Quarantine.source_name == source_name, Quarantine.raw_sha256.in_(digests))
+        entry = session.scalars(given.where(*same)).first()
+        if entry:
+            return Held(entry.id, entry.reason, entry.resolved_at)
+    return None
 
 
 def _copies(session: Session, rows: Sequence[Sighting], held: Held | None) -> list[CopySeen]:
@@ -131,22 +134,21 @@ def _copies(session: Session, rows: Sequence[Sighting], held: Held | None) -> li
 
 def _recognised(session: Session, rows: Sequence[Sighting]) -> list[Sighting]:
     """Return the copies that were known by the fingerprint of one of these, and so never read again."""
-    columns = (Sighting.source_name, Sighting.folder, Sighting.message_id_sha256)
-    prints = {(row.source_name, row.folder, row.message_id_sha256) for row in rows if row.message_id_sha256}
     look = {(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows}
-    known = (tuple_(*columns).in_(prints), Sighting.verdict == Verdict.KNOWN.value)
-    return [
-        row
-        for row in session.scalars(select(Sighting).where(*known))
-        if (row.message_id_sha256, row.internal_date, row.size_bytes) in look
-    ]
+    found: list[Sighting] = []
+    for source_name, folder in {(row.source_name, row.folder) for row in rows}:
+        spot = (Sighting.source_name == source_name, Sighting.folder == folder)
+        known = Sighting.message_id_sha256.in_({digest for digest, _, _ in look if digest})
+        found += session.scalars(
+            select(Sighting).where(*spot, known, Sighting.verdict == Verdict.KNOWN.value)
+        )
+    return [row for row in found if (row.message_id_sha256, row.internal_date, row.size_bytes) in look]
 
 
 def _parts(session: Session, org: OrgEntry, message: MessageView) -> list[PartLine]:
-    kept = select(Document.part_path, Document.id).where(
-        Document.org_id == org.id, Document.message_id == message.id
-    )
-    documents = dict(session.execute(kept).tuples().all())
+    # By the message alone, which is the org's and has an index; by org too, SQLite would read all it has.
+    kept = select(Document.part_path, Document.id).where(Document.message_id == message.id)
+    documents = dict(session.execute(kept).all())
     names = [name for name in PartLine.__slots__ if name != "document"]
     mine = (Part.org_id == org.id, Part.message_id == message.id)
     lines = [

@@ -1,0 +1,168 @@
+"""`postroom explain`: every step of one mail's way, found by its id or its Message-ID."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from postroom.jobs.tasks import extract_due, poll
+from tests.unit.cli.room import Room
+
+
+def story(room: Room, words: str) -> dict[str, Any]:
+    (told,) = room.rows("explain", words)
+    return told
+
+
+def test_the_story_has_copies_parts_and_announcements(room: Room) -> None:
+    room.deliver(name="po 4711.pdf")
+    room.deliver(name="po 4711.pdf")
+    room.fetch()
+    (message,), (document,) = room.rows("messages"), room.rows("documents")
+
+    told = story(room, message["id"])
+
+    assert list(told) == ["message", "quarantine", "copies", "parts", "attempts", "announcements"]
+    assert {name: told["message"][name] for name in message} == message
+    seen = [(copy["source"], copy["verdict"], copy["decided_by"]) for copy in told["copies"]]
+    assert seen == [("intake", "accepted", "Delivered-To"), ("intake", "duplicate", "Delivered-To")]
+    assert all(copy["settled_at"] and copy["file_name"] for copy in told["copies"])
+    parts = [(part["path"], part["kept"], part["reason"], part["document"]) for part in told["parts"]]
+    assert parts == [
+        ("0", False, "container", None),
+        ("1", False, "text body", None),
+        ("2", True, "attachment", document["id"]),
+    ]
+    (announced,) = told["announcements"]
+    assert (announced["event"], announced["document"]) == ("document.created", document["id"])
+    assert announced["announced_at"].endswith("+00:00")
+
+
+def test_the_story_is_told_in_words(room: Room) -> None:
+    room.deliver(name="po 4711.pdf", subject="Order \x1b[31m4711")
+    room.fetch()
+
+    answer = room.call("explain", "<1@a.example>")
+
+    assert answer.code == 0
+    assert "\x1b" not in answer.out
+    for words in (
+        "Delivered-To says orders+acme@in.example",
+        "the first of its Message-ID",
+        "text body",
+        "po 4711.pdf",
+        "document.created",
+    ):
+        assert words in answer.out
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        pytest.param("{id}", id="id"),
+        pytest.param("{start}", id="the beginning of an id"),
+        pytest.param("{bare}", id="without hyphens, in capitals"),
+        pytest.param("<1@a.example>", id="Message-ID"),
+        pytest.param("1@a.example", id="Message-ID without brackets"),
+    ],
+)
+def test_a_message_is_found_by(room: Room, spelling: str) -> None:
+    room.deliver()
+    room.fetch()
+    (row,) = room.rows("messages")
+    spelled = {"id": row["id"], "start": row["id"][:8], "bare": row["id"].replace("-", "").upper()}
+
+    told = story(room, spelling.format(**spelled))
+
+    assert told["message"]["id"] == row["id"]
+
+
+@pytest.mark.parametrize("words", ["0123456", "01234567", "nobody@nowhere", "%", ""], ids=repr)
+def test_what_is_not_there_is_said(room: Room, words: str) -> None:
+    room.deliver()
+    room.fetch()
+
+    answer = room.call("explain", words)
+
+    assert answer.code == 64
+    assert "there is no message" in answer.err
+    assert "postroom messages" in answer.err
+
+
+def test_a_message_id_of_two_orgs_lists_both(room: Room) -> None:
+    room.deliver("acme")
+    room.deliver("beta")
+    room.fetch()
+    ids = {row["org"]: row["id"] for row in room.rows("messages")}
+
+    answer = room.call("explain", "<1@a.example>")
+
+    assert answer.code == 64
+    assert f"{ids['acme']}  acme" in answer.err
+    assert f"{ids['beta']}  beta" in answer.err
+
+
+def test_a_conflict_names_the_mail_that_was_first(room: Room) -> None:
+    room.deliver()
+    room.fetch()
+    room.deliver(body="other")
+    room.fetch()
+    first, second = sorted(room.rows("messages"), key=lambda row: bool(row["conflict"]))
+
+    told, words = story(room, second["id"]), room.call("explain", second["id"])
+
+    assert told["message"]["conflict_with"] == first["id"]
+    assert told["copies"][0]["verdict"] == "conflict"
+    assert f"a conflict: {first['id']}" in words.out
+
+
+def test_every_attempt_is_told_with_its_reason(room: Room) -> None:
+    room.deliver()
+    with room.house() as opened:
+        house = replace(opened, pace=replace(opened.pace, attempts=3))
+        poll(house.sources["intake"], house)
+        (stored,) = room.archive.rglob("raw/*/*")
+        stored.write_bytes(b"forged")
+        for hours in (0, 100, 200):
+            later = [house.now() + timedelta(hours=hours)]
+            extract_due(replace(house, now=partial(max, later)), until_empty=True)
+
+    told, words = story(room, "<1@a.example>"), room.call("explain", "<1@a.example>")
+
+    assert told["message"]["status"] == "failed"
+    assert [(one["attempt"], one["code"]) for one in told["attempts"]] == [
+        (1, "E-OBJECT-CORRUPT"),
+        (2, "E-OBJECT-CORRUPT"),
+        (3, "E-OBJECT-CORRUPT"),
+    ]
+    assert told["announcements"][0]["event"] == "message.failed"
+    assert words.out.count("[E-OBJECT-CORRUPT]") == 3
+    assert "owed, next at" in words.out
+
+
+def test_a_mail_out_of_the_quarantine_says_who_gave_it_and_where_it_lay(room: Room) -> None:
+    room.deliver("nope")
+    room.fetch()
+    room.call("quarantine", "assign", "1", "acme")
+
+    told, words = story(room, "<1@a.example>"), room.call("explain", "<1@a.example>")
+
+    assert told["quarantine"]["reason"] == 'no org "nope"'
+    assert [copy["verdict"] for copy in told["copies"]] == ["quarantined", "accepted"]
+    assert 'a person gave it to acme: quarantine entry 1 (no org "nope")' in words.out
+
+
+def test_the_story_of_one_org_tells_nothing_of_another(room: Room) -> None:
+    room.deliver("acme", name="acme.pdf")
+    room.deliver("beta", name="beta.pdf")
+    room.fetch()
+    (row,) = room.rows("messages", "acme")
+
+    answer, told = room.call("explain", row["id"]), story(room, row["id"])
+
+    assert "beta" not in answer.out
+    assert len(told["copies"]) == len(told["announcements"]) == 1
