@@ -20,6 +20,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))
 _CONTROLS |= {
     code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)
 }
+_IN_TRACEBACKS = {code: shown for code, shown in _CONTROLS.items() if code != ord("\n")}
 
 
 def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
@@ -91,8 +92,8 @@ def _journal(_logger: Any, _method: str, event: EventDict) -> str:
 def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> EventDict:
     """Spell out control and direction characters: a Message-ID may hold them, a terminal would obey them."""
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = value.translate(_CONTROLS)
+        if isinstance(value, str):
+            event[key] = value.translate(_IN_TRACEBACKS if key == "exception" else _CONTROLS)
     return event
 
 

@@ -1,0 +1,7 @@
+"""A whole house for the pipeline to work in."""
+
+from __future__ import annotations
+
+from tests.house import open_postroom, postroom
+
+__all__ = ["open_postroom", "postroom"]

@@ -1,0 +1,61 @@
+"""Announcing: struck off when it was told, tried again later when it was not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from postroom.db.machinery import Outbox
+from postroom.errors import DatabaseUnavailable
+from postroom.pipeline.announce import announce
+from tests.house import PDF, Postroom
+from tests.mailbox import mail
+
+
+def test_pauses_between_tries_grow_up_to_an_hour(postroom: Postroom) -> None:
+    postroom.receiver.is_away = True
+    postroom.take_in(mail(po=PDF))
+    pauses = []
+    for _ in range(12):
+        (owed,) = postroom.rows(Outbox, Outbox.id)
+        pauses.append((owed.due_at - postroom.clock()).total_seconds())
+        postroom.clock.moment = owed.due_at
+        postroom.announce()
+
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+
+
+def test_a_failed_try_says_why_and_when(postroom: Postroom) -> None:
+    postroom.receiver.is_away = True
+    postroom.take_in(mail(po=PDF))
+
+    (owed,) = postroom.rows(Outbox, Outbox.id)
+    assert (owed.attempts, owed.announced_at) == (1, None)
+    assert owed.error_json == {
+        "code": "E-TRANSIENT",
+        "message": "the receiver is away",
+        "at": "2025-03-04T09:00:00+00:00",
+    }
+
+
+def test_what_was_told_but_could_not_be_noted_is_told_again(postroom: Postroom) -> None:
+    postroom.receiver.is_away = True
+    postroom.take_in(mail(po=PDF))
+    postroom.receiver.is_away = False
+    postroom.clock.later(60)
+    (announcement,) = postroom.outbox.due(limit=1, now=postroom.clock())
+
+    with postroom.database_locked(), pytest.raises(DatabaseUnavailable):
+        announce(
+            announcement,
+            notifier=postroom.receiver,
+            outbox=postroom.outbox,
+            now=postroom.clock,
+            jitter=lambda: 0.0,
+        )
+    postroom.announce()
+
+    assert [told.event_id for told in postroom.receiver.told] == [announcement.event_id] * 2
+    (owed,) = postroom.rows(Outbox, Outbox.id)
+    assert owed.announced_at == postroom.clock() - timedelta(0)
