@@ -129,7 +129,7 @@ def _show(views: Iterable[MessageView], wish: Wish) -> None:
     if not rows:
         click.echo("no messages", err=True)
         return
-    headings = ("id", "org", "received", "status", "docs", "dups", "conflict", "from", "subject")
+    headings = ("id", "org", "received", "status", "docs", "from", "subject")
     table(headings, (_row(view) for view in rows))
 
 
@@ -138,10 +138,8 @@ def _row(view: MessageView) -> tuple[object, ...]:
         short(view.id),
         view.org,
         view.received_at,
-        view.status.value,
+        f"{view.status.value}, conflict" if view.conflict else view.status.value,
         view.documents,
-        view.duplicates,
-        "yes" if view.conflict else "",
         view.from_address,
         view.subject,
     )

@@ -17,6 +17,9 @@ import click
 
 _T = TypeVar("_T")
 _CELL = 60
+_NEVER_FOLDED = 36  # ids and times
+_NARROWEST = 16
+_GAP = 2
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -44,7 +47,7 @@ def cell(value: object) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below their headings; the first column is never wrapped."""
+    """Print rows below their headings; on a terminal, long texts are folded to fit."""
     lines = [[cell(value) for value in row] for row in rows]
     if sys.stdout.isatty():
         _on_terminal(headings, lines)
@@ -99,17 +102,22 @@ def short(row_id: object) -> str:
     return str(row_id)[:18]
 
 
-def _on_terminal(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+def _on_terminal(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     from rich.console import Console  # noqa: PLC0415  (only a terminal pays for it)
     from rich.table import Table  # noqa: PLC0415  (as above)
     from rich.text import Text  # noqa: PLC0415  (as above)
 
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings):
-        grid.add_column(heading, no_wrap=number == 0, overflow="fold")
+    grid, least = Table(box=None, pad_edge=False, header_style="bold"), 0
+    for heading, *column in zip(headings, *lines, strict=True):
+        width = max(map(len, (heading, *column)))
+        width = width if width <= _NEVER_FOLDED else _NARROWEST
+        grid.add_column(heading, min_width=width, overflow="fold")
+        least += width + _GAP
     for line in lines:
         grid.add_row(*map(Text, line))  # Text, so that "[red]" in a subject stays what it is
-    Console(markup=False, highlight=False, emoji=False).print(grid)
+    console = Console(markup=False, highlight=False, emoji=False)
+    # Where it does not fit, the terminal breaks the lines: cut off, an id would be of no use.
+    console.print(grid, width=max(console.width, least), crop=False, soft_wrap=False)
 
 
 def _is_seen(letter: str) -> bool:

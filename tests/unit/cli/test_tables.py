@@ -57,20 +57,35 @@ def test_on_a_pipe_a_table_is_aligned_text(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == "id   subject\n1    \\x1b[31mred\n100  -\n"
 
 
-def test_on_a_terminal_markup_and_escape_sequences_stay_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, *rows: tuple[object, ...]) -> str:
+    """Return what a real terminal of that width gets for a table of an id and a subject."""
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     reading, writing = os.openpty()
-
     with os.fdopen(writing, "w", encoding="utf-8") as terminal, monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", terminal)
-        table(("id", "subject"), [(1, "[red]\x1b[31m:smile:")])
+        table(("id", "subject"), rows)
     drawn = os.read(reading, 65536).decode()
     os.close(reading)
+    return drawn
+
+
+def test_on_a_terminal_markup_and_escape_sequences_stay_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = on_terminal(monkeypatch, 100, (1, "[red]\x1b[31m:smile:"))
 
     assert r"[red]\x1b[31m:smile:" in drawn
     assert "\x1b[31m" not in drawn
+
+
+def test_on_a_narrow_terminal_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = on_terminal(
+        monkeypatch, 20, ("01a20785-5c04-7bb1", "abcdefghijklmnopqrstuvwxyz0123456789-and-on")
+    )
+
+    first, *others = drawn.splitlines()[1:]
+    assert first.split() == ["01a20785-5c04-7bb1", "abcdefghijklmnop"]
+    assert "".join(other.strip() for other in others) == "qrstuvwxyz0123456789-and-on"
 
 
 @pytest.mark.parametrize(
