@@ -92,8 +92,10 @@ def message_json(view: MessageView) -> dict[str, Any]:
 
 
 def error_json(error: dict[str, Any] | None) -> dict[str, str] | None:
-    """Return code and words of an error, or None."""
-    return {"code": str(error.get("code")), "message": str(error.get("message"))} if error else None
+    """Return code and words of an error, or None; what is left of attempts that an end went well is none."""
+    if not error or "code" not in error:
+        return None
+    return {"code": str(error["code"]), "message": str(error.get("message"))}
 
 
 def _candidate(view: MessageView) -> str:

@@ -47,7 +47,7 @@ class SqlWorkbench:
             facts = {
                 "attempts": claim.attempts + 1,
                 "next_attempt_at": None,
-                "error_json": None,
+                "error_json": _only_history(session, claim),
                 "updated_at": now,
             }
             if not advance(session, claim.message_id, Status.STORED, Status.PARSED, **facts):
@@ -138,8 +138,18 @@ def _message(claim: Claim) -> Any:
 
 def _with_history(session: Session, claim: Claim, error: Mapping[str, Any]) -> dict[str, Any]:
     """Return the newest error with the earlier ones behind it, for `explain`."""
-    before = session.get_one(InboundMessage, claim.message_id).error_json or {}
-    return {**error, "attempts": [*before.get("attempts", []), dict(error)]}
+    return {**error, "attempts": [*_history(session, claim), dict(error)]}
+
+
+def _only_history(session: Session, claim: Claim) -> dict[str, Any] | None:
+    """Return the attempts that failed before one went well; an error without a code is none any more."""
+    before = _history(session, claim)
+    return {"attempts": before} if before else None
+
+
+def _history(session: Session, claim: Claim) -> list[Any]:
+    failed = session.get_one(InboundMessage, claim.message_id).error_json or {}
+    return list(failed.get("attempts", []))
 
 
 def _owed(claim: Claim, event: str, now: datetime, document: Document | None) -> Outbox:

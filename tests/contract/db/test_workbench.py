@@ -195,7 +195,7 @@ def test_a_failed_attempt_waits_for_its_time(orders: Orders) -> None:
     assert orders.claim(minutes(1))[0].attempts == 1
 
 
-def test_success_after_a_failure_leaves_no_error_behind(orders: Orders) -> None:
+def test_success_after_a_failure_leaves_no_error_but_the_attempt_that_failed(orders: Orders) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
     orders.bench.attempt_failed(claim, FAULT, MORNING, retry_at=minutes(1))
@@ -204,7 +204,7 @@ def test_success_after_a_failure_leaves_no_error_behind(orders: Orders) -> None:
     orders.bench.finish(claim, [part()], minutes(1))
 
     (row,) = rows(orders.database, InboundMessage)
-    assert (row.status, row.attempts, row.error_json) == (Status.PARSED, 2, None)
+    assert (row.status, row.attempts, row.error_json) == (Status.PARSED, 2, {"attempts": [FAULT]})
 
 
 def test_a_rescue_frees_what_the_dead_held_and_shuts_them_out(orders: Orders) -> None:
