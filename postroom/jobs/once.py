@@ -33,13 +33,12 @@ def one_round(
 
     A source in trouble holds up no other, not even where the trouble is a bug.  Raises OperatorError.
     """
-    tally, fine, troubled = Tally(), list[str](), dict[str, PostroomError]()
+    counted, fine, troubled = list[Tally](), list[str](), dict[str, PostroomError]()
     for kit in kits:
         if house.stopping.is_set():
             break
         try:
-            polled = poll(kit, house, limit=limit, since=since)
-            tally += polled
+            polled = poll(kit, house, limit=limit, since=since, report=counted.append)
             if polled.refused:
                 troubled[kit.name] = SettleFailed(polled.refused)
             else:
@@ -52,6 +51,7 @@ def one_round(
             _log.exception("bug", source=kit.name, code="E-BUG")
             troubled[kit.name] = PostroomError(f"{type(error).__name__}: {error}")
     rescue_stalled(house)
+    tally = sum(counted, Tally())
     outage: PostroomError | None = None
     try:
         tally += extract_due(house, until_empty=True)

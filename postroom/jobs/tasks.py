@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,12 +25,20 @@ _ANNOUNCED_AT_ONCE = 100
 _GIVEN_UP_AFTER = timedelta(days=1)
 
 
-def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datetime | None = None) -> Tally:
+def poll(
+    kit: SourceKit,
+    house: House,
+    *,
+    limit: int | None = None,
+    since: datetime | None = None,
+    report: Callable[[Tally], None] = lambda _tally: None,
+) -> Tally:
     """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
 
     One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
-    archive or database.  What was committed until then stands.  A refused after-action is recorded too, and
-    is in the tally.  Returns an empty tally while another worker holds the source's lease.
+    archive or database.  What was committed until then stands, and `report` was told of each batch of it.  A
+    refused after-action is recorded too, and is in the tally.  Returns an empty tally while another worker
+    holds the source's lease.
     """
     name = f"source:{kit.name}"
     seconds = house.pace.lease_seconds
@@ -38,7 +46,10 @@ def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datet
     if fence is None:
         return Tally()
     try:
-        tally = _poll_under(fence, kit, house, limit or kit.max_per_poll, since)
+        tally = Tally()
+        for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
+            report(counted)
+            tally += counted
     except Exception as error:
         record = as_record(error, house.now())
         house.book.polled(kit.name, kit.kind, house.now(), error=record)
@@ -52,16 +63,16 @@ def poll(kit: SourceKit, house: House, *, limit: int | None = None, since: datet
         house.leases.release(fence)
 
 
-def _poll_under(fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None) -> Tally:
+def _batches(
+    fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None
+) -> Iterator[Tally]:
     with kit.connect() as source:
-        refused = _settle_owed(source, kit, house)
-        tally = Tally(refused=refused)
+        yield Tally(refused=_settle_owed(source, kit, house))
         for batch in source.batches(kit.memory, limit=limit, since=since):
-            tally += accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
+            yield accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
             house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
             if house.stopping.is_set():
                 break
-    return tally
 
 
 def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 import pytest
 
-from postroom.errors import DatabaseCorrupt, SettleFailed, StoreUnavailable
+from postroom.errors import DatabaseCorrupt, ServerFault, SettleFailed, StoreUnavailable
+from postroom.fetcher.source import Batch, Memory
 from postroom.jobs.once import one_round
 from tests.house import PDF, Postroom
 from tests.mailbox import MailboxInRam, mail
@@ -53,6 +57,20 @@ def test_an_outage_of_the_archive_is_the_rounds_and_the_sources_are_told_apart(p
 
     assert isinstance(outcome.outage, StoreUnavailable)
     assert (list(outcome.troubled), outcome.fine) == (["orders"], ("idle",))
+
+
+def test_what_was_taken_before_a_source_broke_off_is_counted(postroom: Postroom) -> None:
+    class BreaksOff(MailboxInRam):
+        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+            yield from super().batches(memory, limit=limit, since=since)
+            raise ServerFault("the server broke off")
+
+    breaking = BreaksOff("breaking", postroom.folder / "spool-2")
+    breaking.put(mail(po=PDF))
+
+    outcome = one_round([postroom.kit(breaking)], postroom.house)
+
+    assert (outcome.tally.taken, outcome.tally.documents, list(outcome.troubled)) == (1, 1, ["breaking"])
 
 
 def test_a_round_asked_to_stop_takes_no_further_source(postroom: Postroom) -> None:
