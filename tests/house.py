@@ -45,6 +45,11 @@ PDF = b"%PDF-1.4\n"
 Row = TypeVar("Row", bound=Base)
 
 
+def as_shipped(connection: sqlite3.Connection, _record: object) -> None:
+    """Allow a statement as many bound values as SQLite does by itself; some distributions allow more."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
+
+
 class Clock:
     """A clock that moves only when told to."""
 
@@ -126,6 +131,7 @@ class Postroom:
         self.folder, self.clock, self.limits, self.leave_unknown = folder, Clock(), limits, leave_unknown
         self.rule = rule or Rule(ORDERS, trust=PROFILES["postfix"])
         self.database = open_database(f"sqlite:///{folder / 'postroom.db'}")
+        event.listen(self.database.engine, "connect", as_shipped)
         upgrade(self.database)
         self.directory = SqlDirectory(self.database)
         for slug in orgs:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
 
@@ -13,13 +14,15 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from postroom.errors import PostroomError
+from postroom.core.retry import pause_seconds
+from postroom.errors import PostroomError, TransientError
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.tasks import announce_due, extract_due, poll, rescue_stalled
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below
 _RESCUE_SECONDS = 15.0
+_LONGEST_BACK_OFF_SECONDS = 900.0
 
 
 class Task:
@@ -68,6 +71,7 @@ class Clock:
             job_defaults={"max_instances": 10, "coalesce": True, "misfire_grace_time": None},
         )
         self._tasks: dict[str, Task] = {}
+        self._failures: dict[str, int] = {}
         for kit in house.sources.values():
             self._every(kit.poll_seconds, f"poll:{kit.name}", partial(self._poll, kit))
         self._every(_TICK_SECONDS, "extract", self._extract)
@@ -80,16 +84,18 @@ class Clock:
 
     def wake(self, task: str) -> None:
         """Make `task` ("poll:NAME", "extract", "announce") due now; one that runs will run once more."""
-        try:
+        if task in self._tasks:
             self._tasks[task].ask_again()
-            self._scheduler.modify_job(task, next_run_time=datetime.now(UTC))
-        except (KeyError, JobLookupError):
-            _log.debug("no such task", task=task)
+            self._due_in(0.0, task)
 
     def stop(self) -> None:
         """Ask the tasks to come to an end, and wait for them."""
         self._house.stopping.set()
         self._scheduler.shutdown(wait=True)
+
+    def _due_in(self, seconds: float, task: str) -> None:
+        with suppress(JobLookupError):  # the scheduler is stopping, and has let its jobs go
+            self._scheduler.modify_job(task, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
 
     def _every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
         self._tasks[task] = Task(partial(_guarded, task, call), self._house.stopping.is_set)
@@ -104,14 +110,34 @@ class Clock:
         )
 
     def _poll(self, kit: SourceKit) -> None:
-        """Poll until a poll comes back less than full."""
-        full = True
-        while full and not self._house.stopping.is_set():
-            tally = poll(kit, self._house)
-            if tally.taken:
-                self.wake("extract")
-            met = tally.taken + tally.duplicates + tally.quarantined
-            full = met >= kit.max_per_poll and not tally.refused
+        """Poll until a poll comes back less than full; after trouble, the next one waits longer each time."""
+        try:
+            while self._poll_once(kit) and not self._house.stopping.is_set():
+                pass
+        except TransientError:  # logged and recorded by the poll itself
+            self._back_off(kit)
+        else:
+            self._failures[kit.name] = 0
+
+    def _poll_once(self, kit: SourceKit) -> bool:
+        """Return whether there may be more at once."""
+        tally = poll(kit, self._house)
+        if tally.taken:
+            self.wake("extract")
+        met = tally.taken + tally.duplicates + tally.quarantined
+        return met >= kit.max_per_poll and not tally.refused
+
+    def _back_off(self, kit: SourceKit) -> None:
+        """Put the next poll off: a server that refuses logins locks out whoever keeps knocking."""
+        self._failures[kit.name] = self._failures.get(kit.name, 0) + 1
+        pause = pause_seconds(
+            self._failures[kit.name] + 1,
+            first=kit.poll_seconds,
+            cap=max(kit.poll_seconds, _LONGEST_BACK_OFF_SECONDS),
+            jitter=self._house.jitter() / 2,
+        )
+        self._due_in(pause, f"poll:{kit.name}")
+        _log.warning("next poll put off", source=kit.name, seconds=round(pause))
 
     def _extract(self) -> None:
         if extract_due(self._house, until_empty=True).documents:

@@ -193,6 +193,19 @@ def test_a_replay_with_other_parts_replaces_what_changed_only(postroom: Postroom
     assert [(document.part_path, document.id == kept.id) for document in after] == [("2", True), ("9", False)]
 
 
+def test_a_replay_that_finds_other_bytes_in_a_part_makes_a_new_document(postroom: Postroom) -> None:
+    postroom.take_in(mail(po=PDF))
+    (before,), (message,) = postroom.documents(), postroom.messages()
+    with postroom.database.write() as session:
+        replay(session, message.id, message.status, postroom.clock())
+    (claim,) = postroom.workbench.claim(limit=1, holder="here", lease_seconds=30, now=postroom.clock())
+
+    new = postroom.workbench.finish(claim, [part(before.part_path, "cd" * 32)], postroom.clock())
+
+    (after,) = postroom.documents()
+    assert (new, after.sha256, after.id == before.id) == (1, "cd" * 32, False)
+
+
 def test_a_database_outage_leaves_every_claim_to_be_taken_up_again(postroom: Postroom) -> None:
     postroom.orders.put(mail(po=PDF))
     postroom.poll()

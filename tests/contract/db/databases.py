@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from postroom.core.keys import raw_key
 from postroom.core.places import Place
@@ -20,6 +20,7 @@ from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import upgrade
 from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
 from postroom.db.workbench import SqlWorkbench
+from tests.house import as_shipped
 
 MORNING = datetime(2025, 3, 4, 9, 0, tzinfo=UTC)
 DIGEST = "ab" * 32
@@ -29,6 +30,7 @@ DIGEST = "ab" * 32
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     assert request.param == "sqlite"
     opened = open_database(f"sqlite:///{tmp_path / 'postroom.db'}")
+    event.listen(opened.engine, "connect", as_shipped)
     upgrade(opened)
     yield opened
     opened.close()

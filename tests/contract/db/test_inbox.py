@@ -128,7 +128,7 @@ def test_more_duplicates_than_one_statement_holds_are_recorded(orders: Orders) -
 
 
 def test_no_batch_is_too_big_for_one_look_up(orders: Orders) -> None:
-    keys = [Key(orders.acme, EMAIL, f"<{number}@x>") for number in range(12_000)]
+    keys = [Key(orders.acme, EMAIL, f"<{number}@x>") for number in range(40_000)]
 
     with orders.database.read() as session:
         assert ids_of(session, keys) == {}

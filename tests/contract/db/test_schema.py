@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import String, text
+from sqlalchemy import String, inspect, text
 
 from postroom.db import machinery, schema
 from postroom.db.engine import Database, open_database
@@ -45,6 +45,38 @@ def test_the_migrations_make_the_tables_that_the_models_say(database: Database) 
 
         assert compare_metadata(context, Base.metadata) == []
     assert machinery.Work.metadata is Base.metadata
+
+
+def spelled(index: Any) -> tuple[str, list[str], int, str]:
+    where = index["dialect_options"].get("sqlite_where", "")
+    return index["name"], index["column_names"], index["unique"], str(where)
+
+
+def described(database: Database) -> dict[str, object]:
+    """Return every table's columns and what binds them, as the database itself tells it."""
+    with database.read() as session:
+        inspector = inspect(session.connection())
+        return {
+            table: {
+                "columns": {(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)},
+                "key": inspector.get_pk_constraint(table)["constrained_columns"],
+                "unique": {tuple(u["column_names"]) for u in inspector.get_unique_constraints(table)},
+                "indexes": sorted(map(spelled, inspector.get_indexes(table))),
+                "foreign": sorted(
+                    (f["constrained_columns"], f["referred_table"]) for f in inspector.get_foreign_keys(table)
+                ),
+            }
+            for table in inspector.get_table_names()
+            if table != "alembic_version"
+        }
+
+
+def test_the_migrations_bind_the_tables_as_the_models_do(database: Database, tmp_path: Path) -> None:
+    from_models = open_database(f"sqlite:///{tmp_path / 'models.db'}")
+    Base.metadata.create_all(from_models.engine)
+
+    assert described(database) == described(from_models)
+    from_models.close()
 
 
 def test_an_upgraded_database_is_at_the_head_and_needs_nothing_more(database: Database) -> None:

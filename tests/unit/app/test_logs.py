@@ -16,7 +16,7 @@ import structlog
 from postroom import maildir
 from postroom.app.compose import open_app
 from postroom.app.house import build_house
-from postroom.app.logs import configure
+from postroom.app.logs import configure, to_stderr
 from postroom.config.load import load
 from postroom.config.settings import Log
 from postroom.jobs.once import one_round
@@ -178,6 +178,22 @@ def test_anything_else_gets_json(tmp_path: Path) -> None:
         stream.seek(0)
 
         assert json.loads(stream.read())["event"] == "accepted"
+
+
+def test_a_stream_that_is_no_file_gets_json_too() -> None:
+    lines = logged("auto")
+
+    LOG.info("accepted")
+
+    assert json.loads(lines.getvalue())["event"] == "accepted"
+
+
+def test_events_go_to_standard_error_and_leave_the_answer_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    to_stderr(Log(level="info", format="journal"))
+
+    LOG.info("accepted")
+
+    assert capsys.readouterr() == ("", "<6>accepted\n")
 
 
 def test_a_round_at_debug_says_nothing_of_what_a_mail_says_and_no_secret(tmp_path: Path) -> None:
