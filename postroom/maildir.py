@@ -156,6 +156,8 @@ def way_out(error: OSError, path: Path) -> str:
     """Return what a person can do about `error` at `path`, "" where nobody knows."""
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return "correct `path`, or create the Maildir: it has the folders new, cur and tmp"
+    if error.errno in {errno.EACCES, errno.EPERM} and _is_file(path):
+        return f"let {_user()} read {path}"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"give {_user()} read, write and search rights (rwx) on new, cur and tmp around {path}"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -179,6 +181,13 @@ def _is_there(path: Path) -> bool:
     except (FileNotFoundError, ValueError):  # ValueError: a name with NUL in it lies nowhere
         return False
     return True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the folder around it is closed too
+        return False
 
 
 def _age(name: str) -> tuple[int, str]:

@@ -6,16 +6,18 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from postroom import maildir
 from postroom.app.compose import open_store
-from postroom.config.settings import MaildirFolder, Settings
+from postroom.config.settings import MaildirFolder, Recipients, Settings
 from postroom.db.engine import open_database
+from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, revision
-from postroom.errors import FileFault, PostroomError, SchemaMismatch
+from postroom.errors import FileFault, MaildirUnusable, OrgUnknown, PostroomError, SchemaMismatch
 from postroom.fetcher.probe import Step, probe
 
 _SHELVES = ("new", "cur", "tmp")
@@ -38,9 +40,10 @@ def trials(settings: Settings) -> Iterator[Trial]:
     """
     for mailbox in settings.mailbox.values():
         title = f"mailbox {mailbox.name}: {mailbox.user} at {mailbox.host}:{mailbox.port}"
-        yield Trial(title, is_source=True, steps=probe(mailbox))
+        yield Trial(title, is_source=True, steps=chain(probe(mailbox), _org(settings, mailbox.recipients)))
     for folder in settings.maildir.values():
-        yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=_maildir(folder))
+        steps = chain(_maildir(folder), _org(settings, folder.recipients))
+        yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=steps)
     database = database_file(settings)
     yield Trial(f"database: {database}", is_source=False, steps=_database(settings))
     archive = Path(settings.storage.url.removeprefix("file://"))
@@ -66,16 +69,47 @@ def database_revision(settings: Settings) -> str | None:
         database.close()
 
 
+def _org(settings: Settings, recipients: Recipients) -> Iterator[Step]:
+    """Say whether the org that a source is pinned to is there, in the file or in the database."""
+    slug = recipients.org
+    if slug is None:
+        return
+    try:
+        known = _knows_org(settings, slug)
+    except PostroomError:
+        yield Step("org", f'"{slug}" cannot be looked up: the database does not work, see below')
+        return
+    if known:
+        yield Step("org", slug)
+    else:
+        error = OrgUnknown(f'there is no org "{slug}"', fix=f"postroom org add {slug}")
+        yield Step("org", str(error), error)
+
+
+def _knows_org(settings: Settings, slug: str) -> bool:
+    declared = settings.org.values()
+    if any(slug == org.slug or slug in org.aliases for org in declared):
+        return True
+    if database_revision(settings) is None:
+        return False
+    database = open_database(settings.db.url)
+    try:
+        return slug in SqlDirectory(database).resolve([slug])
+    finally:
+        database.close()
+
+
 def _maildir(folder: MaildirFolder) -> Iterator[Step]:
     try:
         for shelf in _SHELVES:
             with maildir.explained("use", folder.path / shelf):
                 _require_rights(folder.path / shelf)
-        pending = len(maildir.listing(folder.path, "new"))
+        pending = maildir.listing(folder.path, "new")
+        _require_readable([folder.path / "new" / name for name in pending])
     except PostroomError as error:
         yield Step("folders", str(error), error)
         return
-    yield Step("folders", f"new, cur and tmp can be read and written; {pending} in new")
+    yield Step("folders", f"new, cur and tmp can be read and written; {len(pending)} in new")
 
 
 def _database(settings: Settings) -> Iterator[Step]:
@@ -129,6 +163,25 @@ def _require_rights(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _require_readable(files: Sequence[Path]) -> None:
+    """Return if this user may read these mails.  Raises MaildirUnusable, which names the first it may not."""
+    closed = [file for file in files if not _is_readable(file)]
+    if not closed:
+        return
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    more = f"; and {len(closed) - 1} more in new" if len(closed) > 1 else ""
+    raise MaildirUnusable(
+        f"cannot read {closed[0]}: {maildir.fault(refused)}{more}", fix=maildir.way_out(refused, closed[0])
+    )
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        return os.access(file, os.R_OK) or not file.exists()  # gone meanwhile: a mail reader took it
+    except (OSError, UnicodeEncodeError):
+        return False
 
 
 def _require_creatable(path: Path) -> None:

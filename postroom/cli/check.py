@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from postroom.cli.context import read_config, warn
-from postroom.cli.tables import json_line, shown, some
+from postroom.cli.tables import json_line, shown
 from postroom.cli.trying import try_all
-from postroom.cli.words import columns
+from postroom.cli.words import columns, counted
 from postroom.config.load import Loaded, show
 from postroom.config.toml import parse_value
 from postroom.errors import Exit
@@ -31,9 +31,9 @@ def _summary(loaded: Loaded) -> str:
     settings = loaded.settings
     files = ", ".join(shown(str(path)) for path in loaded.files) or "no file, so all defaults"
     what = (
-        some(len(settings.mailbox), "mailbox", "mailboxes"),
-        some(len(settings.maildir), "Maildir"),
-        some(len(settings.org), "org"),
+        counted(len(settings.mailbox), "mailbox", "mailboxes"),
+        counted(len(settings.maildir), "Maildir"),
+        f"{counted(len(settings.org), 'org')} in the file",
     )
     advice = (
         ""

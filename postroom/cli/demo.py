@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from postroom.app.compose import App, open_app
 from postroom.app.house import build_house
 from postroom.app.logs import to_stderr
 from postroom.cli.demo_mails import ADDRESS, DOMAIN, Sample, samples
+from postroom.cli.words import counted
 from postroom.config.load import load
 from postroom.config.settings import Log
 from postroom.core.announcement import Announcement
@@ -104,9 +106,9 @@ def _outcome(app: App, house: House, told: _Told, sample: Sample) -> str:
     told.names.clear()
     announce_due(house)
     defects = sum(len(part.defects) for part, _ in take_apart(sample.raw, house.limits))
-    warned = f" with {defects} {_plural(defects, 'warning')}" if defects else f" {parsed} ms"
+    warned = f" with {counted(defects, 'warning')}" if defects else f" {parsed} ms"
     names = ", ".join(told.names)
-    return f"stored {stored} ms  parsed{warned}  {documents} {_plural(documents, 'document')}  ({names})"
+    return f"stored {stored} ms  parsed{warned}  {counted(documents, 'document')}  ({names})"
 
 
 @dataclass(slots=True)
@@ -122,20 +124,28 @@ class _Told:
 
 
 def _show_way_on(folder: Path, *, keep: bool) -> None:
+    called = called_as()
     if keep:
         click.echo(f"Kept in {folder}")
-        click.echo(f"Try it:  postroom -c {folder}/postroom.toml ingest my.eml --to orders+acme@{DOMAIN}")
+        click.echo(f"Try it:  {called} -c {folder}/postroom.toml ingest my.eml --to orders+acme@{DOMAIN}")
     else:
-        click.echo("Try it:  postroom demo --keep   and then, in the folder that it names:")
-        click.echo(f"         postroom ingest my.eml --to orders+acme@{DOMAIN}")
+        click.echo(f"Try it:  {called} demo --keep   and then, in the folder that it names:")
+        click.echo(f"         {called} ingest my.eml --to orders+acme@{DOMAIN}")
+
+
+def called_as() -> str:
+    """Return how this postroom is called here, so that its lines can be copied: by its path in a checkout."""
+    asked = Path(sys.argv[0])
+    if asked.name != "postroom":
+        return "postroom"
+    on_path = shutil.which("postroom")
+    if on_path and Path(on_path).absolute() == asked.absolute():
+        return "postroom"
+    return str(asked.absolute())
 
 
 def _quoted(subject: str) -> str:
     return f'"{subject}"'
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 def _ms(started: float) -> int:

@@ -14,7 +14,8 @@ import click
 
 from postroom import __version__
 from postroom.cli.registry import COMMANDS
-from postroom.cli.tables import shown, some
+from postroom.cli.tables import shown
+from postroom.cli.words import counted
 from postroom.errors import ConfigFault, Exit, FileFault, PostroomError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def say(error: PostroomError) -> None:
 def _lines(error: PostroomError) -> list[str]:
     lines = [shown(line) for line in str(error).splitlines()]
     if isinstance(error, ConfigFault) and error.faults:
-        return [f"the configuration has {some(len(error.faults), 'fault')}", *lines]
+        return [f"the configuration has {counted(len(error.faults), 'fault')}", *lines]
     return lines or ["something went wrong"]
 
 

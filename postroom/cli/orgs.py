@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from postroom.cli.context import opened
-from postroom.cli.tables import facts, iso, json_line, some, table
+from postroom.cli.tables import facts, iso, json_line, table
+from postroom.cli.words import counted
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading_status import counts_of
 
@@ -102,7 +103,9 @@ def alias(ctx: click.Context, slug: str, alias: str) -> None:
     """Give an org another slug: mail for ALIAS is then mail for SLUG."""
     with opened(ctx) as app:
         entry = app.directory.alias(slug, alias, app.now())
-    click.echo(f"{entry.slug} has {some(len(entry.aliases), 'alias', 'aliases')}: {', '.join(entry.aliases)}")
+    click.echo(
+        f"{entry.slug} has {counted(len(entry.aliases), 'alias', 'aliases')}: {', '.join(entry.aliases)}"
+    )
 
 
 def _json(entry: OrgEntry) -> dict[str, Any]:

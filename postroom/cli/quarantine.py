@@ -10,7 +10,8 @@ import click
 from postroom.app.compose import App
 from postroom.cli.asking import TABLE_ROWS, limit_options, output_options
 from postroom.cli.context import opened
-from postroom.cli.tables import facts, first, iso, json_line, shown, some, table
+from postroom.cli.tables import facts, first, iso, json_line, shown, table
+from postroom.cli.words import counted
 from postroom.cli.writing import write_out
 from postroom.core.routing import address_pattern, slug_in
 from postroom.db.quarantine import DROPPED, HELD, HeldMail
@@ -76,7 +77,7 @@ def assign(ctx: click.Context, entry_id: int, slug: str) -> None:
     with opened(ctx) as app:
         tally = give(app, entry_id, slug)
         org = app.directory.entry(slug).slug
-    outcome = "it had this mail already" if tally.duplicates else some(tally.documents, "document")
+    outcome = "it had this mail already" if tally.duplicates else counted(tally.documents, "document")
     click.echo(f"assigned {entry_id} to {org}: {outcome}")
 
 

@@ -11,7 +11,8 @@ import click
 from postroom import __version__
 from postroom.app.compose import App, open_store
 from postroom.cli.context import opened, read_config
-from postroom.cli.tables import age, iso, json_line, shown, some, table
+from postroom.cli.tables import age, iso, json_line, shown, table
+from postroom.cli.words import counted
 from postroom.config.settings import Settings
 from postroom.db import reading_status
 from postroom.errors import (
@@ -152,10 +153,10 @@ def _troubles(answer: Answer) -> Iterator[str]:
         verb = "needs" if len(failing) == 1 else "need"
         yield f"{_called(failing)} {verb} attention"
     if answer["failed"]:
-        yield f"{some(answer['failed'], 'message')} failed"
+        yield f"{counted(answer['failed'], 'message')} failed"
     if answer["quarantine"]:
         verb = "waits" if answer["quarantine"] == 1 else "wait"
-        yield f"{some(answer['quarantine'], 'mail')} {verb} in quarantine"
+        yield f"{counted(answer['quarantine'], 'mail')} {verb} in quarantine"
     never = [source for source in answer["sources"] if source["state"] == "never"]
     if never:
         yield f"{_called(never)} {'was' if len(never) == 1 else 'were'} never polled"
@@ -167,8 +168,8 @@ def _called(sources: list[Answer]) -> str:
     """Return how many there are of what: "2 mailboxes", "1 Maildir", "3 sources"."""
     kinds = {source["kind"] for source in sources}
     if kinds == {"imap"}:
-        return some(len(sources), "mailbox", "mailboxes")
-    return some(len(sources), "Maildir" if kinds == {"maildir"} else "source")
+        return counted(len(sources), "mailbox", "mailboxes")
+    return counted(len(sources), "Maildir" if kinds == {"maildir"} else "source")
 
 
 def _show(answer: Answer) -> None:

@@ -84,11 +84,6 @@ def age(seconds: float | None) -> str:
     return f"{int(seconds)} s"
 
 
-def some(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun: "1 message", "2 messages"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
 def first(rows: Iterable[_T], limit: int) -> list[_T]:
     """Return up to `limit` rows, and say on standard error when there are more."""
     found = list(islice(rows, limit + 1))

@@ -45,7 +45,7 @@ def print_steps(steps: Iterable[Step]) -> PostroomError | None:
             click.echo(f" FAIL {step.name:<8} {shown(step.words)}  [{step.error.code}]")
             if step.error.fix:
                 click.echo(f"      Fix: {shown(step.error.fix)}")
-            click.echo(f"      docs: postroom help {step.error.code}")
+            click.echo(f"      More: postroom help {step.error.code}")
             return step.error
         click.echo(f" ok   {step.name:<8} {shown(step.words)}")
     return None

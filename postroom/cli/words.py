@@ -1,8 +1,12 @@
-"""Sizes and columns as people read them."""
+"""Sizes, counts and columns as people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `inspect` counts too, and needs none of the pipeline
+    from postroom.pipeline.tally import Tally
 
 _KIB = 1024
 
@@ -17,6 +21,18 @@ def size_words(count: int) -> str:
             break
         amount, unit = amount / _KIB, bigger
     return f"{amount:.1f} {unit}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: "1 message", "2 messages", "2 mailboxes"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def tally_words(tally: Tally) -> str:
+    """Return what a round came to: "3 taken, 1 duplicate, 0 quarantined, 4 documents, 0 failed"."""
+    duplicates, documents = counted(tally.duplicates, "duplicate"), counted(tally.documents, "document")
+    rest = f"{tally.quarantined} quarantined, {documents}, {tally.failed} failed"
+    return f"{tally.taken} taken, {duplicates}, {rest}"
 
 
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -97,8 +97,14 @@ def _after(connection: Connection, settings: Mailbox) -> str:
     action = settings.after.action
     removes = action in {Action.MOVE, Action.DELETE}
     can = connection.ask("its capabilities", lambda client: set(client.capabilities()))
+    words = _move(connection, settings.after.folder) if action is Action.MOVE else str(action)
     if not removes or b"UIDPLUS" in can or (action is Action.MOVE and b"MOVE" in can):
-        return str(action)
+        return words
     return (
-        f"{action}; the server has no UIDPLUS, so mails are marked \\Deleted and stay until someone expunges"
+        f"{words}; the server has no UIDPLUS, so mails are marked \\Deleted and stay until someone expunges"
     )
+
+
+def _move(connection: Connection, target: str) -> str:
+    there = connection.ask("a folder list", lambda client: client.folder_exists(target))
+    return f'move to "{target}"{"" if there else ": not there yet, the first mail makes it"}'

@@ -33,7 +33,17 @@ def test_a_mailbox_that_works_is_ok_at_every_step(terminal: Terminal, dovecot: D
 
     steps = [line.split()[:2] for line in answer.out.splitlines() if line.startswith(" ")]
     assert answer.code == 0
-    assert steps[:6] == [["ok", step] for step in ("DNS", "TCP", "TLS", "login", "folders", "after")]
+    assert steps[:7] == [["ok", step] for step in ("DNS", "TCP", "TLS", "login", "folders", "after", "org")]
+
+
+def test_a_folder_to_move_to_that_is_not_there_is_no_fault(terminal: Terminal, dovecot: Dovecot) -> None:
+    more = 'after = { action = "move", folder = "Erledigt" }\n'
+    configured(terminal, fresh_mailbox(dovecot), more=more)
+
+    answer = terminal.call("check", "--connect")
+
+    assert answer.code == 0
+    assert ' ok   after    move to "Erledigt": not there yet, the first mail makes it\n' in answer.out
 
 
 def test_a_refused_login_is_77_and_shows_no_password(terminal: Terminal, dovecot: Dovecot) -> None:
@@ -44,7 +54,7 @@ def test_a_refused_login_is_77_and_shows_no_password(terminal: Terminal, dovecot
     assert answer.code == 77
     assert " FAIL login " in answer.out
     assert "[E-IMAP-AUTH]\n      Fix: " in answer.out
-    assert "\n      docs: postroom help E-IMAP-AUTH\n" in answer.out
+    assert "\n      More: postroom help E-IMAP-AUTH\n" in answer.out
     assert "not the one" not in answer.out + answer.err
 
 

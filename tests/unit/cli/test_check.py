@@ -54,7 +54,7 @@ def test_no_file_at_all_is_fine(terminal: Terminal) -> None:
 
     assert answer.code == 0
     assert answer.out == (
-        "The configuration is fine (no file, so all defaults): 0 mailboxes, 0 Maildirs, 0 orgs.\n"
+        "The configuration is fine (no file, so all defaults): 0 mailboxes, 0 Maildirs, 0 orgs in the file.\n"
         "No mail comes in yet: postroom init sets a mailbox up.\n"
     )
 
@@ -64,7 +64,7 @@ def test_what_there_is_is_counted(terminal: Terminal, closed_port: int) -> None:
 
     answer = terminal.call("check")
 
-    assert answer.out == f"The configuration is fine ({path}): 1 mailbox, 0 Maildirs, 1 org.\n"
+    assert answer.out == f"The configuration is fine ({path}): 1 mailbox, 0 Maildirs, 1 org in the file.\n"
 
 
 def test_secrets_are_fetched_too_and_never_shown(terminal: Terminal) -> None:
@@ -112,9 +112,10 @@ def test_a_house_at_work_passes_and_is_left_as_it_was(terminal: Terminal, tmp_pa
 
     assert answer.code == 0
     assert answer.out == (
-        f"The configuration is fine ({path}): 0 mailboxes, 1 Maildir, 1 org.\n"
+        f"The configuration is fine ({path}): 0 mailboxes, 1 Maildir, 1 org in the file.\n"
         f"\nMaildir intake: {tmp_path}/Maildir\n"
         " ok   folders  new, cur and tmp can be read and written; 1 in new\n"
+        " ok   org      acme\n"
         f"\ndatabase: {terminal.state_dir}/postroom.db\n"
         " ok   schema   revision 0001\n"
         f"\narchive: {terminal.state_dir}/archive\n"
@@ -132,7 +133,7 @@ def test_a_failing_step_names_its_code_and_the_way_out(terminal: Terminal, close
     assert f"\nmailbox orders: orders at 127.0.0.1:{closed_port}\n ok   DNS      127.0.0.1" in answer.out
     assert f" FAIL TCP      cannot connect to 127.0.0.1:{closed_port}: " in answer.out
     assert "  [E-IMAP-CONNECT]\n      Fix: check `host`, `port` and the firewall" in answer.out
-    assert "\n      docs: postroom help E-IMAP-CONNECT\n" in answer.out
+    assert "\n      More: postroom help E-IMAP-CONNECT\n" in answer.out
     assert " ok   probe " in answer.out
 
 

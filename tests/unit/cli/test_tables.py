@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.cli.tables import age, cell, shown, some, table
+from postroom.cli.tables import age, cell, shown, table
+from postroom.cli.words import counted
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_an_age_is_told_in_its_largest_unit(seconds: int | None, words: str) -> 
 
 
 def test_a_count_has_its_noun() -> None:
-    assert [some(1, "mailbox", "mailboxes"), some(2, "mailbox", "mailboxes"), some(0, "mail")] == [
+    assert [counted(1, "mailbox", "mailboxes"), counted(2, "mailbox", "mailboxes"), counted(0, "mail")] == [
         "1 mailbox",
         "2 mailboxes",
         "0 mails",

@@ -1,0 +1,89 @@
+"""`check --connect` before sources whose org or whose mails are not as they should be."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from postroom import maildir
+from tests.unit.cli.words import Terminal
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(tmp_path, monkeypatch, capsys)
+
+
+def a_maildir(path: Path) -> str:
+    return f'[maildir.intake]\npath = "{path}"\norg = "acme"\n'
+
+
+def test_a_source_of_an_org_that_is_not_there_fails(terminal: Terminal, tmp_path: Path) -> None:
+    maildir.create(tmp_path / "Maildir")
+    terminal.write(a_maildir(tmp_path / "Maildir"))
+    terminal.call("db", "upgrade")
+
+    answer = terminal.call("check", "--connect")
+
+    assert answer.code == 67
+    assert (
+        ' FAIL org      there is no org "acme"  [E-ORG-UNKNOWN]\n      Fix: postroom org add acme\n'
+        "      More: postroom help E-ORG-UNKNOWN\n"
+    ) in answer.out
+
+
+def test_it_is_looked_for_also_where_there_is_no_database_yet(terminal: Terminal, tmp_path: Path) -> None:
+    maildir.create(tmp_path / "Maildir")
+    terminal.write(a_maildir(tmp_path / "Maildir"))
+
+    answer = terminal.call("check", "--connect")
+
+    assert 'FAIL org      there is no org "acme"' in answer.out
+    assert not terminal.state_dir.exists()
+
+
+@pytest.mark.parametrize("declared", ["[org.acme]\n", '[org.big]\naliases = ["acme"]\n', ""])
+def test_an_org_of_the_file_an_alias_and_one_that_was_added_all_count(
+    terminal: Terminal, tmp_path: Path, declared: str
+) -> None:
+    maildir.create(tmp_path / "Maildir")
+    terminal.write(a_maildir(tmp_path / "Maildir") + declared)
+    if not declared:
+        terminal.call("org", "add", "acme")
+
+    answer = terminal.call("check", "--connect")
+
+    assert answer.code == 0
+    assert " ok   org      acme\n" in answer.out
+
+
+def test_a_mail_that_cannot_be_read_is_named_with_its_remedy(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maildir.create(tmp_path / "Maildir")
+    name = maildir.deliver(tmp_path / "Maildir", b"Subject: x\n\nx")
+    terminal.write(a_maildir(tmp_path / "Maildir") + "[org.acme]\n")
+    refuse_to_read(monkeypatch, name)  # by itself, root may read all
+
+    answer = terminal.call("check", "--connect")
+
+    assert answer.code == 74
+    assert (
+        f" FAIL folders  cannot read {tmp_path}/Maildir/new/{name}: Permission denied (as user " in answer.out
+    )
+    assert (
+        f"\n      Fix: let {pwd.getpwuid(os.geteuid()).pw_name} read {tmp_path}/Maildir/new/{name}\n"
+        in answer.out
+    )
+
+
+def refuse_to_read(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    access = os.access
+
+    def asked(path: os.PathLike[str] | str, mode: int) -> bool:
+        return Path(path).name != name and access(path, mode)
+
+    monkeypatch.setattr(os, "access", asked)
