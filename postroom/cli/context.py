@@ -58,3 +58,12 @@ def warn(loaded: Loaded) -> None:
     """Say the config's warnings to the person at the terminal."""
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
+
+
+def say_no_source(app: App) -> None:
+    """Warn that there is nothing to poll: under cron, a config that was not found would stay unseen."""
+    click.echo(
+        f"postroom: no source is configured (state_dir {app.settings.state_dir}); "
+        "is this the right configuration?  -c FILE names it, postroom init writes one",
+        err=True,
+    )

@@ -15,14 +15,16 @@ import click
 from postroom.app.compose import App
 from postroom.app.house import build_house
 from postroom.app.sources import kits
-from postroom.cli.context import opened
+from postroom.cli.context import opened, say_no_source
 from postroom.cli.main import say
 from postroom.cli.preview import show_preview
+from postroom.cli.words import counted, tally_words
 from postroom.config.values import seconds as seconds_of
 from postroom.errors import Exit, Locked, UsageFault
 from postroom.jobs.house import SourceKit
 from postroom.jobs.lock import state_lock
 from postroom.jobs.once import Round, one_round
+from postroom.pipeline.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Wish:
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many mails of each source.")
 @click.option("--since", metavar="DURATION", help="How far back a first connect goes, such as 7d.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
-@click.option("--quiet", is_flag=True, help="Silent unless something is wrong.")
+@click.option("--quiet", is_flag=True, help="Silent unless a person is needed.")
 @click.option("--skip-locked", is_flag=True, help="Leave quietly while another postroom is at work.")
 @click.pass_context
 def fetch(ctx: click.Context, /, **options: Any) -> int:
@@ -61,6 +63,8 @@ def fetch(ctx: click.Context, /, **options: Any) -> int:
         if wish.quiet:
             logging.getLogger("postroom").setLevel(logging.CRITICAL)
         chosen = _chosen(app, wish)
+        if not chosen:
+            say_no_source(app)
         if wish.dry_run:
             show_preview(app, chosen, limit=wish.limit, since=_since(app, wish), as_json=wish.as_json)
             return Exit.OK
@@ -72,9 +76,11 @@ def _locked_round(app: App, wish: Wish) -> int:
         try:
             held.enter_context(state_lock(app.settings.state_dir, command="fetch --once", now=app.now()))
         except Locked:
-            if wish.skip_locked:
-                return Exit.OK
-            raise
+            if not wish.skip_locked:
+                raise
+            if wish.as_json:
+                click.echo(json.dumps(_facts(0, Tally(), 0.0, Exit.OK)))
+            return Exit.OK
         app.take_over()
         started = time.monotonic()
         outcome = one_round(_chosen(app, wish), build_house(app), limit=wish.limit, since=_since(app, wish))
@@ -102,30 +108,34 @@ def _since(app: App, wish: Wish) -> datetime | None:
 
 def _report(outcome: Round, wish: Wish, *, seconds: float) -> int:
     code = exit_of(outcome)
-    tally = outcome.tally
-    polled = len(outcome.fine) + len(outcome.troubled)
     for error in (*outcome.troubled.values(), *filter(None, [outcome.outage])):
         say(error)
+    polled, tally = len(outcome.fine) + len(outcome.troubled), outcome.tally
     if wish.as_json:
-        facts = {
-            "sources": polled,
-            "taken": tally.taken,
-            "duplicates": tally.duplicates,
-            "quarantined": tally.quarantined,
-            "failed": tally.failed,
-            "documents": tally.documents,
-            "bytes": tally.bytes,
-            "seconds": round(seconds, 3),
-            "exit": int(code),
-        }
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(_facts(polled, tally, seconds, code)))
     elif not wish.quiet:
+        click.echo(f"{counted(polled, 'source')}: {tally_words(tally)} in {seconds:.1f} s")
+    if wish.quiet and tally.quarantined:
         click.echo(
-            f"{polled} sources: {tally.taken} taken, {tally.duplicates} duplicates, "
-            f"{tally.quarantined} quarantined, {tally.documents} documents, {tally.failed} failed "
-            f"in {seconds:.1f} s"
+            f"{counted(tally.quarantined, 'mail')} went to quarantine: postroom quarantine list", err=True
         )
+    if wish.quiet and tally.failed:
+        click.echo(f"{counted(tally.failed, 'mail')} failed: postroom messages --status failed", err=True)
     return code
+
+
+def _facts(polled: int, tally: Tally, seconds: float, code: int) -> dict[str, object]:
+    return {
+        "sources": polled,
+        "taken": tally.taken,
+        "duplicates": tally.duplicates,
+        "quarantined": tally.quarantined,
+        "failed": tally.failed,
+        "documents": tally.documents,
+        "bytes": tally.bytes,
+        "seconds": round(seconds, 3),
+        "exit": int(code),
+    }
 
 
 def exit_of(outcome: Round) -> Exit:
@@ -135,4 +145,5 @@ def exit_of(outcome: Round) -> Exit:
     codes = {error.exit for error in outcome.troubled.values()}
     if not codes:
         return Exit.OK
-    return codes.pop() if len(codes) == 1 and not outcome.fine else Exit.TEMPORARY
+    wholly = len(codes) == 1 and not outcome.fine and not outcome.tally.taken
+    return codes.pop() if wholly else Exit.TEMPORARY

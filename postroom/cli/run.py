@@ -14,7 +14,7 @@ import structlog
 from postroom import __version__
 from postroom.app.compose import App
 from postroom.app.house import build_house
-from postroom.cli.context import opened
+from postroom.cli.context import opened, say_no_source
 from postroom.fetcher.watch import Watcher, watch
 from postroom.jobs.lock import state_lock
 from postroom.jobs.schedule import Clock
@@ -34,6 +34,8 @@ def run(ctx: click.Context) -> None:
         state_lock(app.settings.state_dir, command="run", now=app.now()),
     ):
         app.take_over()
+        if not app.settings.mailbox and not app.settings.maildir:
+            say_no_source(app)
         serve(app)
 
 

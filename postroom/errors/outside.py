@@ -174,6 +174,16 @@ class SettleFailed(SourceUnavailable):
     exit = Exit.TEMPORARY
 
 
+class PinnedOrgMissing(SourceUnavailable):
+    """A source is pinned to an org that does not exist, so its mail is left where it is.
+
+    Correct `org` of that source, or make the org: `postroom org add SLUG`.
+    """
+
+    code = "E-SOURCE-ORG"
+    exit = Exit.CONFIG
+
+
 class MaildirUnusable(SourceUnavailable):
     """The Maildir is not there, or postroom may not read or write it.
 

@@ -11,7 +11,14 @@ import structlog
 
 from postroom.core.retry import pause_seconds
 from postroom.db.values import Claim, Fence
-from postroom.errors import LeaseLost, PostroomError, SettleFailed, SourceVanished, TransientError
+from postroom.errors import (
+    LeaseLost,
+    PinnedOrgMissing,
+    PostroomError,
+    SettleFailed,
+    SourceVanished,
+    TransientError,
+)
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import House, SourceKit
 from postroom.pipeline.accept import accept, settle_places
@@ -66,6 +73,7 @@ def poll(
 def _batches(
     fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None
 ) -> Iterator[Tally]:
+    _require_pinned_org(kit)
     with kit.connect() as source:
         yield Tally(refused=_settle_owed(source, kit, house))
         for batch in source.batches(kit.memory, limit=limit, since=since):
@@ -73,6 +81,16 @@ def _batches(
             house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
             if house.stopping.is_set():
                 break
+
+
+def _require_pinned_org(kit: SourceKit) -> None:
+    """Leave the mail of a whole source where it is rather than in quarantine, for want of one org."""
+    pinned = kit.desk.rule.pinned
+    if pinned is not None and not kit.desk.directory.resolve([pinned]):
+        raise PinnedOrgMissing(
+            f'the source {kit.name} is pinned to the org "{pinned}", which does not exist',
+            fix=f"postroom org add {pinned}, or correct its org",
+        )
 
 
 def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:

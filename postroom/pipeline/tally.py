@@ -54,7 +54,9 @@ def _say(seen: Seen, ids: Mapping[Key, UUID], slug_of: Mapping[UUID, str], ms: f
         facts |= {"org": slug_of.get(seen.key.org_id), "message_id": seen.key.source_message_id}
         facts["row"] = str(ids[seen.key])
     if seen.verdict is Verdict.QUARANTINED and seen.held:
-        _log.warning("quarantined", **facts, code=seen.held.code, sha256=seen.raw_sha256)
+        _log.warning(
+            "quarantined", **facts, code=seen.held.code, reason=seen.held.reason, sha256=seen.raw_sha256
+        )
     elif seen.verdict in {Verdict.ACCEPTED, Verdict.CONFLICT}:
         _log.info("accepted", **facts, conflict=seen.verdict is Verdict.CONFLICT)
         _log.info("stored", **facts, sha256=seen.raw_sha256)

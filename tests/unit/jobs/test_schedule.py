@@ -95,6 +95,7 @@ def test_a_source_in_trouble_is_logged_and_its_neighbours_polled(
     with ticking(postroom, away, postroom.orders):
         wait_until(lambda: all_parsed(postroom, 1), "the other mailbox is polled", 30)
         wait_until(lambda: '"code": "E-IMAP-CONNECT"' in log.getvalue(), "the trouble is logged", 30)
+        wait_until(lambda: '"event": "next poll put off"' in log.getvalue(), "it is given time", 30)
 
 
 def test_a_stopped_clock_has_asked_its_tasks_to_end(postroom: Postroom) -> None:

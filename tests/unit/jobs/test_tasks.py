@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from postroom.db.leases import SqlLeases
 from postroom.db.machinery import SourceState
-from postroom.errors import ConnectFailed, DatabaseUnavailable, LeaseLost, StoreUnavailable, Unroutable
+from postroom.errors import (
+    ConnectFailed,
+    DatabaseUnavailable,
+    LeaseLost,
+    PinnedOrgMissing,
+    StoreUnavailable,
+    Unroutable,
+)
 from postroom.fetcher.source import Batch, Memory
 from postroom.jobs.tasks import as_record, extract_due, extract_one, poll, rescue_stalled
 from tests.house import PDF, Postroom
@@ -236,3 +244,14 @@ def test_stalled_claims_are_counted_when_they_are_freed(postroom: Postroom) -> N
 )
 def test_an_error_is_recorded_in_words(error: Exception, record: dict[str, str]) -> None:
     assert as_record(error, MORNING) == record | {"at": "2025-03-04T09:00:00+00:00"}
+
+
+def test_a_source_pinned_to_an_org_that_is_missing_leaves_its_mail_alone(postroom: Postroom) -> None:
+    postroom.orders.put(mail())
+    kit = postroom.kit(postroom.orders)
+    pinned = replace(kit, desk=replace(kit.desk, rule=replace(kit.desk.rule, pinned="acmee")))
+
+    with pytest.raises(PinnedOrgMissing, match="acmee"):
+        poll(pinned, postroom.house)
+
+    assert (postroom.orders.read, postroom.orders.settled) == ([], [])
