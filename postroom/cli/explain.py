@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from postroom.cli.asking import orgs_of
+from postroom.app.compose import App
+from postroom.cli.asking import orgs_of, the_one
 from postroom.cli.context import opened
 from postroom.cli.explain_json import story_json
 from postroom.cli.messages import find_message
 from postroom.cli.tables import cell, facts, json_line, short, shown, table
+from postroom.cli.words import disagree
+from postroom.db.quarantine import HeldMail
 from postroom.db.reading import OUT_OF_QUARANTINE
+from postroom.db.reading_documents import DocumentView, documents_named
 from postroom.db.reading_messages import MessageView
 from postroom.db.story import CopySeen, PartLine, Story, Told, story
+from postroom.errors import NotFound
 from postroom.fetcher.files import INGEST
 
 _TOOK_IT = {"accepted", "conflict"}
@@ -24,15 +31,45 @@ _TOOK_IT = {"accepted", "conflict"}
 def explain(ctx: click.Context, message: str, as_json: bool) -> None:
     """Tell where a mail was seen, whose it is and why, and what became of every part of it.
 
-    MESSAGE is the id of `postroom messages`, the beginning of one (8 digits at least), or a Message-ID.
+    MESSAGE is the id of `postroom messages`, the beginning of one (8 digits at least), a Message-ID, or the
+    id of a document.
     """
     with opened(ctx) as app:
-        found = find_message(app, orgs_of(app, None), message)
+        found = _find(app, message)
         told = story(app.database, app.directory.entry(found.org), found)
     if as_json:
         json_line(story_json(told))
     else:
         _show(told)
+
+
+def _find(app: App, words: str) -> MessageView:
+    """Return the message that is meant; of a document's id, its message.  Raises NotFound, UsageFault."""
+    orgs = orgs_of(app, None)
+    try:
+        return find_message(app, orgs, words)
+    except NotFound as error:
+        documents = [view for org in orgs for view in documents_named(app.database, org, words)]
+        if documents:
+            return find_message(app, orgs, str(the_one(documents, words, "document", _candidate).message_id))
+        held = app.quarantine.named(words)
+        if held:
+            raise _in_quarantine(words, held) from error
+        fix = f"{error.fix}; postroom quarantine list --all those that no org got"
+        raise NotFound(str(error), fix=fix) from error
+
+
+def _in_quarantine(words: str, held: Sequence[HeldMail]) -> NotFound:
+    entries = ", ".join(f"{entry.id} ({entry.state})" for entry in held)
+    noun = "entry" if len(held) == 1 else "entries"
+    return NotFound(
+        f"no org has {shown(words, most=200)}: it is quarantine {noun} {entries}",
+        fix=f"postroom quarantine show {held[-1].id}",
+    )
+
+
+def _candidate(view: DocumentView) -> str:
+    return f"{view.id}  {view.org}  {shown(view.filename, most=60)}"
 
 
 def _show(told: Story) -> None:
@@ -141,7 +178,7 @@ def _part(part: PartLine) -> tuple[object, ...]:
 
 def kind(part: PartLine) -> str:
     """Return what the mail calls the part, and what its bytes look like where that is something else."""
-    if part.sniffed in {None, part.content_type}:
+    if not disagree(part.content_type, part.sniffed):
         return part.content_type
     return f"{part.content_type}, looks like {part.sniffed}"
 

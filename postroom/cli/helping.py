@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+from collections.abc import Iterable
 
 import click
 
 from postroom.cli.registry import COMMANDS
+from postroom.cli.tables import shown
 from postroom.cli.words import columns
 from postroom.config.hints import nearest
 from postroom.errors import Exit, NotFound, by_code
@@ -42,11 +45,22 @@ def _page(wanted: str) -> str:
     pages, code = _pages(), wanted.upper()
     code = code if code.startswith("E-") else f"E-{code}"
     if code not in pages:
-        near = nearest(code, pages)
-        hint = f"did you mean {near}?" if near else "postroom help lists them all"
-        raise NotFound(f"there is no error code {wanted!r}", fix=hint)
+        hint = _hint(wanted, code, pages)
+        raise NotFound(f'there is no error code "{shown(wanted, most=100)}"', fix=hint)
     page, leaves = pages[code]
     return f"{code}\n\n{page}\n\nExit code {leaves.value}."
+
+
+def _hint(wanted: str, code: str, pages: Iterable[str]) -> str:
+    """Return what was meant: a code that was begun like one, or the name of a command."""
+    near = nearest(code, pages)
+    if near and difflib.SequenceMatcher(None, code[2:], near[2:]).ratio() >= _ALIKE:
+        return f"did you mean {near}?"
+    command = nearest(wanted.lower(), COMMANDS)
+    return f"did you mean postroom help {command}?" if command else "postroom help lists all codes"
+
+
+_ALIKE = 0.6  # of what stands behind "E-", which all codes share
 
 
 def _pages() -> dict[str, tuple[str, Exit]]:

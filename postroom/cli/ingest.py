@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from postroom.app.by_hand import ingest as take
 from postroom.app.by_hand import take_documents_out
+from postroom.app.compose import App
 from postroom.cli.context import opened
+from postroom.cli.tables import shown
+from postroom.cli.words import tally_words
 from postroom.pipeline.tally import Tally
 
 
@@ -28,7 +32,7 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], recipient: str, as_json:
     """
     with opened(ctx) as app:
         tally = Tally()
-        for number, one in enumerate(take(app, paths, recipient), start=1):
+        for number, one in enumerate(_each(app, paths, recipient), start=1):
             tally += one
             if not as_json and number % 100 == 0:
                 click.echo(f"{number} mails ...", err=True)
@@ -36,10 +40,19 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], recipient: str, as_json:
     if as_json:
         click.echo(json.dumps({name: getattr(tally, name) for name in _SHOWN}))
     else:
-        click.echo(
-            f"{tally.taken} taken, {tally.duplicates} duplicates, {tally.quarantined} quarantined, "
-            f"{tally.documents} documents, {tally.failed} failed"
-        )
+        click.echo(tally_words(tally))
+
+
+def _each(app: App, paths: Iterable[Path], recipient: str) -> Iterator[Tally]:
+    """Yield what became of each mail, and say of each path that holds none that it does."""
+    for path in paths:
+        found = False
+        for tally in take(app, [path], recipient):
+            found = True
+            yield tally
+        if not found:
+            why = "; of a folder, a Maildir and files that end with .eml are taken" if path.is_dir() else ""
+            click.echo(f"no mail in {shown(str(path))}{why}", err=True)
 
 
 _SHOWN = ("taken", "duplicates", "quarantined", "failed", "documents", "bytes")

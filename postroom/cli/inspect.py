@@ -11,7 +11,7 @@ from postroom.cli.context import read_config
 from postroom.cli.main import say
 from postroom.cli.opened_mail import OpenedMail, open_mail
 from postroom.cli.tables import json_line, shown
-from postroom.cli.words import columns, size_words
+from postroom.cli.words import columns, disagree, size_words
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.db.values import LedgerPart
 from postroom.errors import Exit, FileFault, NotAMessage
@@ -33,7 +33,7 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int
     worst: Exit = Exit.OK
     for file in files:
         try:
-            mail = open_mail(file, _content(file), limits)
+            mail = open_mail(file, _one_mail(file), limits)
         except (FileFault, NotAMessage) as error:
             say(error)
             worst = max(worst, error.exit)
@@ -42,12 +42,26 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int
     return worst
 
 
+def _one_mail(file: str) -> bytes:
+    raw = _content(file)
+    if raw.startswith(b"From "):  # the line that mbox puts between mails is no header field
+        raise NotAMessage(
+            f"{file} is an mbox, not one message", fix="postroom ingest takes all the mails in it"
+        )
+    return raw
+
+
 def _content(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else "no file has such a name"
-        raise FileFault(f"cannot read {file}: {words}") from error
+        folder = isinstance(error, IsADirectoryError)
+        fix = "name the mails in it, or take them all with postroom ingest" if folder else _READABLE
+        raise FileFault(f"cannot read {file}: {words}", fix=fix) from error
+
+
+_READABLE = "check the name, and that this user may read it"
 
 
 def _facts(mail: OpenedMail) -> dict[str, object]:
@@ -106,5 +120,6 @@ def _row(part: LedgerPart) -> tuple[str, ...]:
 
 
 def _type_words(part: LedgerPart) -> str:
-    differs = part.sniffed and part.sniffed != part.content_type
-    return shown(part.content_type, most=_LONGEST) + (f" (is {part.sniffed})" if differs else "")
+    return shown(part.content_type, most=_LONGEST) + (
+        f" (is {part.sniffed})" if disagree(part.content_type, part.sniffed) else ""
+    )

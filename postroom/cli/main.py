@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         from postroom.config.hints import did_you_mean  # noqa: PLC0415  (a wrong name only)
 
         if args[0] not in COMMANDS and (hint := did_you_mean(args[0], COMMANDS)):
-            raise click.UsageError(f"There is no command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(f'There is no command "{args[0]}"; {hint}', ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import click
 
+from postroom.app.compose import App
 from postroom.cli.context import opened
 from postroom.cli.tables import facts, iso, json_line, table
 from postroom.cli.words import counted
+from postroom.core.routing import address_pattern, slug_in
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading_status import counts_of
+
+_LISTED = 10
 
 
 @click.group(short_help="Add, list, show and suspend orgs, and give them aliases.")
@@ -32,6 +36,7 @@ def add(ctx: click.Context, slug: str, name: str, allow_from: tuple[str, ...]) -
         made = app.directory.add(slug, app.now(), name=name, allow_from=allow_from)
         address = app.settings.orgs.address.replace("{org}", made.slug)
         click.echo(f"added {made.slug}: its mail comes to {address}")
+        _say_what_waits(app, made.slug, made.slug)
 
 
 @org.command("list")
@@ -103,9 +108,24 @@ def alias(ctx: click.Context, slug: str, alias: str) -> None:
     """Give an org another slug: mail for ALIAS is then mail for SLUG."""
     with opened(ctx) as app:
         entry = app.directory.alias(slug, alias, app.now())
-    click.echo(
-        f"{entry.slug} has {counted(len(entry.aliases), 'alias', 'aliases')}: {', '.join(entry.aliases)}"
-    )
+        aliases = counted(len(entry.aliases), "alias", "aliases")
+        click.echo(f"{entry.slug} has {aliases}: {', '.join(entry.aliases)}")
+        _say_what_waits(app, alias, entry.slug)
+
+
+def _say_what_waits(app: App, written: str, slug: str) -> None:
+    """Name the mails in quarantine that came for an org of the name `written`, and what gives them to it."""
+    pattern = address_pattern(app.settings.orgs.address)
+    waiting = [held.id for held in app.quarantine.held() if slug_in(held.recipient, pattern)[0] == written]
+    if not waiting:
+        return
+    verb = "waits" if len(waiting) == 1 else "wait"
+    words = f"{counted(len(waiting), 'mail')} for it {verb}:"
+    for entry_id in waiting[:_LISTED]:
+        click.echo(f"{words} postroom quarantine assign {entry_id} {slug}")
+        words = " " * len(words)
+    if len(waiting) > _LISTED:
+        click.echo(f"{words} ...; postroom quarantine list shows them all")
 
 
 def _json(entry: OrgEntry) -> dict[str, Any]:

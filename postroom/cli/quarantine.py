@@ -26,16 +26,19 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
+@click.option("--all", "every", is_flag=True, help="Those that were assigned or dropped too.")
 @limit_options
 @click.pass_context
-def list_(ctx: click.Context, limit: int | None, as_json: bool) -> None:
+def list_(ctx: click.Context, every: bool, limit: int | None, as_json: bool) -> None:
     """List the mails that are held, the oldest first."""
+    state = None if every else HELD
     with opened(ctx) as app:
         if as_json:
-            for held in app.quarantine.held(limit=limit):
+            for held in app.quarantine.held(state=state, limit=limit):
                 json_line(_json(held))
             return
-        _show_list(app.quarantine.held(limit=(limit or TABLE_ROWS) + 1), limit or TABLE_ROWS)
+        most = limit or TABLE_ROWS
+        _show_list(app.quarantine.held(state=state, limit=most + 1), most, every=every)
 
 
 @quarantine.command()
@@ -61,7 +64,9 @@ def drop(ctx: click.Context, entry_id: int) -> None:
         held = app.quarantine.entry(entry_id)
         if not app.quarantine.close(entry_id, DROPPED, app.now()):
             state = app.quarantine.entry(entry_id).state
-            raise UsageFault(f"quarantine entry {entry_id} is closed already: {state}")
+            raise UsageFault(
+                f"quarantine entry {entry_id} is closed already: {state}", fix="postroom quarantine list"
+            )
     kept = f"the raw mail is kept as {held.raw_key}" if held.raw_key else "only its header was ever read"
     click.echo(f"dropped {entry_id}; {kept}")
 
@@ -92,20 +97,26 @@ def _json(held: HeldMail) -> dict[str, Any]:
         "size": held.size_bytes,
         "raw_sha256": held.raw_sha256,
         "seen_at": iso(held.seen_at),
+        "state": held.state,
     }
 
 
-def _show_list(entries: Iterable[HeldMail], limit: int) -> None:
+def _show_list(entries: Iterable[HeldMail], limit: int, *, every: bool) -> None:
     rows = first(entries, limit)
     if not rows:
         click.echo("the quarantine is empty", err=True)
         return
-    headings = ("id", "seen", "source", "reason", "recipient", "from", "subject")
-    table(headings, (_row(held) for held in rows))
+    headings = ("id", *(("state",) if every else ()), "seen", *_HEADINGS)
+    table(headings, (_row(held, every=every) for held in rows))
 
 
-def _row(held: HeldMail) -> tuple[object, ...]:
-    return held.id, held.seen_at, held.source, held.reason, held.recipient, held.from_address, held.subject
+_HEADINGS = ("source", "reason", "recipient", "from", "subject")
+
+
+def _row(held: HeldMail, *, every: bool) -> tuple[object, ...]:
+    state = (held.state,) if every else ()
+    mail = (held.source, held.reason, held.recipient, held.from_address, held.subject)
+    return (held.id, *state, held.seen_at, *mail)
 
 
 def _show_one(app: App, held: HeldMail) -> None:

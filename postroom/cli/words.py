@@ -35,6 +35,16 @@ def tally_words(tally: Tally) -> str:
     return f"{tally.taken} taken, {duplicates}, {rest}"
 
 
+def disagree(declared: str, sniffed: str | None) -> bool:
+    """Return whether the bytes of a part are something else than its mail calls them.
+
+    Plain text is what most kinds of text look like: a bare HTML body and a CSV are no lie.
+    """
+    if sniffed is None or sniffed == declared:
+        return False
+    return not (sniffed == "text/plain" and declared.startswith("text/"))
+
+
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the rows as lines, each column as wide as its widest cell, two blanks between."""
     rows = [tuple(row) for row in rows]

@@ -131,10 +131,11 @@ def _require(session: Session, slug: str) -> OrgRow:
 
 def _require_free(session: Session, slug: str) -> None:
     if not is_slug(slug):
-        raise UsageFault(f"not a slug: {slug!r}", fix="lower-case letters, digits and hyphens, at most 63")
+        raise UsageFault(f'"{slug}" is no slug', fix="lower-case letters, digits and hyphens, at most 63")
     taken = _find(session, slug)
     if taken is not None:
-        raise UsageFault(f'"{slug}" already names the org {taken.slug}')
+        words = f'"{slug}" already names the org {taken.slug}'
+        raise UsageFault(words, fix=f"postroom org show {taken.slug}")
 
 
 def _differs(session: Session, org: OrgEntry) -> bool:

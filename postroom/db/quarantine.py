@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from postroom.db.engine import Database
-from postroom.db.machinery import Quarantine
+from postroom.db.machinery import Quarantine, Sighting
 from postroom.errors import NotFound
 
 HELD = "held"
@@ -43,9 +44,11 @@ class SqlQuarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def held(self, *, state: str = HELD, limit: int | None = None) -> Iterator[HeldMail]:
-        """Yield the entries in that state, oldest first."""
-        query = select(Quarantine).where(Quarantine.state == state).order_by(Quarantine.id).limit(limit)
+    def held(self, *, state: str | None = HELD, limit: int | None = None) -> Iterator[HeldMail]:
+        """Yield the entries in that state, or in any where it is None, oldest first."""
+        query = select(Quarantine).order_by(Quarantine.id).limit(limit)
+        if state is not None:
+            query = query.where(Quarantine.state == state)
         with self._database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=500)):
                 yield _held(row)
@@ -57,6 +60,18 @@ class SqlQuarantine:
             if row is None:
                 raise NotFound(f"there is no quarantine entry {entry_id}", fix="postroom quarantine list")
             return _held(row)
+
+    def named(self, message_id: str) -> list[HeldMail]:
+        """Return the entries with that Message-ID, with or without its brackets; those of a mailbox only.
+
+        Of a copy in a mailbox the digest of its Message-ID is known, of one in a Maildir it is not.
+        """
+        bare = message_id.strip()
+        digests = {hashlib.sha256(text.encode()).hexdigest() for text in (bare, f"<{bare}>")}
+        seen = select(Sighting.quarantine_id).where(Sighting.message_id_sha256.in_(digests))
+        query = select(Quarantine).where(Quarantine.id.in_(seen)).order_by(Quarantine.id)
+        with self._database.read() as session:
+            return [_held(row) for row in session.scalars(query)]
 
     def close(self, entry_id: int, state: str, now: datetime, *, org_id: UUID | None = None) -> bool:
         """Move a held entry to ASSIGNED or DROPPED; False if somebody else was first."""

@@ -70,9 +70,9 @@ def test_all_orgs_come_by_slug(directory: SqlDirectory) -> None:
 def test_a_malformed_slug_is_refused(directory: SqlDirectory, slug: str) -> None:
     directory.add("beta", MORNING)
 
-    with pytest.raises(UsageFault, match="not a slug"):
+    with pytest.raises(UsageFault, match="is no slug"):
         directory.add(slug, MORNING)
-    with pytest.raises(UsageFault, match="not a slug"):
+    with pytest.raises(UsageFault, match="is no slug"):
         directory.alias("beta", slug, MORNING)
 
 

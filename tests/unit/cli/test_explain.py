@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
+from postroom import maildir
+from postroom.core.places import Place
+from postroom.db.quarantine import DROPPED
+from postroom.db.values import Held, Intake, Seen, Verdict
 from postroom.jobs.tasks import extract_due, poll
 from tests.unit.cli.room import Room
 
@@ -166,3 +171,58 @@ def test_the_story_of_one_org_tells_nothing_of_another(room: Room) -> None:
 
     assert "beta" not in answer.out
     assert len(told["copies"]) == len(told["announcements"]) == 1
+
+
+def test_a_documents_id_names_its_message(room: Room) -> None:
+    room.deliver()
+    room.fetch()
+    (document,) = room.rows("documents")
+
+    told = story(room, document["id"])
+
+    assert told["message"]["id"] == document["message"]
+
+
+def test_a_mail_that_no_org_has_is_looked_for_in_quarantine(room: Room) -> None:
+    room.deliver("nope")
+    room.fetch()
+
+    answer = room.call("explain", "<1@a.example>")
+
+    assert answer.code == 64
+    assert (
+        "Fix: postroom messages lists them; postroom quarantine list --all those that no org got\n"
+        in answer.err
+    )
+
+
+@pytest.mark.parametrize("spelling", ["<7@a.example>", "7@a.example"])
+def test_a_mail_of_a_mailbox_is_found_in_quarantine_by_its_message_id(room: Room, spelling: str) -> None:
+    digest = hashlib.sha256(b"<7@a.example>").hexdigest()
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    held = Held("orders", "0" * 64, None, "too-large", "too large", "r", None, None, 9, moment)
+    place = Place("orders", "INBOX", 1, 7)
+    seen = Seen(place, Verdict.QUARANTINED, moment, 9, message_id_sha256=digest, held=held)
+    with room.app() as app:
+        app.inbox.commit(Intake(seen=[seen]), moment)
+        app.quarantine.close(1, DROPPED, moment)
+
+    answer = room.call("explain", spelling)
+
+    assert answer.code == 64
+    assert f"no org has {spelling}: it is quarantine entry 1 (dropped)  [E-NOT-FOUND]" in answer.err
+    assert "Fix: postroom quarantine show 1\n" in answer.err
+
+
+def test_text_that_looks_like_plain_text_is_no_contradiction(room: Room) -> None:
+    maildir.deliver(
+        room.maildir,
+        b"Delivered-To: orders+acme@in.example\nReceived: by mx\nMessage-ID: <h@a.example>\n"
+        b"MIME-Version: 1.0\nContent-Type: text/html\n\n<p>hello</p>\n",
+    )
+    room.fetch()
+
+    words = room.call("explain", "<h@a.example>").out
+
+    assert "text/html" in words
+    assert "looks like" not in words

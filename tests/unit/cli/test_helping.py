@@ -54,6 +54,19 @@ def test_a_code_that_is_none_is_guessed(terminal: Terminal) -> None:
     assert "     Fix: did you mean E-IMAP-AUTH?\n" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("wanted", "fix"),
+    [
+        pytest.param("nix", "postroom help lists all codes", id="nothing near"),
+        pytest.param("fetsch", "did you mean postroom help fetch?", id="a command"),
+    ],
+)
+def test_only_what_is_near_is_guessed(terminal: Terminal, wanted: str, fix: str) -> None:
+    answer = terminal.call("help", wanted)
+
+    assert f'there is no error code "{wanted}"  [E-NOT-FOUND]\n     Fix: {fix}\n' in answer.err
+
+
 def test_the_name_of_a_command_shows_its_help(terminal: Terminal) -> None:
     answer = terminal.call("help", "check")
 

@@ -167,6 +167,23 @@ def test_what_is_no_message_at_all_is_said_and_ends_with_65(
     assert answer.err.startswith(f"postroom: {words}  [E-NOT-A-MESSAGE]\n")
 
 
+def test_an_mbox_is_named_and_so_is_what_takes_it(terminal: Terminal) -> None:
+    terminal.write(b"From ann Mon Jan  1 00:00:00 2026\n" + ORDER, name="a.mbox")
+
+    answer = terminal.call("inspect", "a.mbox")
+
+    assert answer.code == 65
+    assert "a.mbox is an mbox, not one message  [E-NOT-A-MESSAGE]\n" in answer.err
+    assert "Fix: postroom ingest takes all the mails in it\n" in answer.err
+
+
+def test_a_folder_is_not_read_and_the_way_out_is_said(terminal: Terminal) -> None:
+    answer = terminal.call("inspect", ".")
+
+    assert answer.code == 74
+    assert "Fix: name the mails in it, or take them all with postroom ingest\n" in answer.err
+
+
 def test_one_bad_file_holds_up_no_other(terminal: Terminal) -> None:
     for name in ("a.eml", "b.eml"):
         terminal.write(ORDER, name=name)

@@ -82,7 +82,7 @@ def test_mail_for_an_alias_is_mail_for_the_org(room: Room) -> None:
     [
         pytest.param("add acme", 64, "already names the org acme", id="taken"),
         pytest.param("add bta", 64, "already names the org beta", id="taken by an alias"),
-        pytest.param("add Acme_Inc", 64, "not a slug", id="no slug"),
+        pytest.param("add Acme_Inc", 64, "is no slug", id="no slug"),
         pytest.param("alias acme beta", 64, "already names the org beta", id="alias taken"),
         pytest.param("alias nope x", 67, 'there is no org "nope"', id="alias for nobody"),
         pytest.param("show nope", 67, 'there is no org "nope"', id="show"),
@@ -97,3 +97,25 @@ def test_what_cannot_be_is_said_and_changes_nothing(room: Room, words: str, code
     assert answer.code == code
     assert told in answer.err
     assert room.rows("org", "list") == before
+
+
+def test_mail_that_waits_for_a_new_org_is_named_with_what_gives_it_to_it(room: Room) -> None:
+    for number, tag in enumerate(("gamma", "delta", "gamma"), start=1):
+        room.deliver(tag, number=number)
+    room.fetch()
+
+    added, aliased = room.call("org", "add", "gamma"), room.call("org", "alias", "acme", "delta")
+
+    assert added.out.splitlines()[1:] == [
+        "2 mails for it wait: postroom quarantine assign 1 gamma",
+        "                     postroom quarantine assign 3 gamma",
+    ]
+    assert aliased.out.splitlines()[1:] == ["1 mail for it waits: postroom quarantine assign 2 acme"]
+
+
+def test_an_org_that_is_there_already_is_shown_the_way_to(room: Room) -> None:
+    answer = room.call("org", "add", "bta")
+
+    assert answer.code == 64
+    assert '"bta" already names the org beta' in answer.err
+    assert "Fix: postroom org show beta\n" in answer.err

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.cli.room import Room
 
-KEYS = "id source reason recipient from subject size raw_sha256 seen_at"
+KEYS = "id source reason recipient from subject size raw_sha256 seen_at state"
 
 
 def test_each_line_of_json_has_the_stable_keys_in_their_order(room: Room) -> None:
@@ -30,6 +30,7 @@ def test_each_line_of_json_has_the_stable_keys_in_their_order(room: Room) -> Non
         "size": len(raw),
         "raw_sha256": "",
         "seen_at": "",
+        "state": "held",
     }
 
 
@@ -130,3 +131,19 @@ def test_what_is_not_there_is_said(room: Room, words: str, code: int) -> None:
 
     assert answer.code == code
     assert "E-BUG" not in answer.err
+
+
+def test_the_closed_ones_are_listed_too_when_asked_for(room: Room) -> None:
+    for number in (1, 2):
+        room.deliver("nope", number=number)
+    room.fetch()
+    room.call("quarantine", "drop", "1")
+
+    answer, rows = room.call("quarantine", "list", "--all"), room.rows("quarantine", "list", "--all")
+
+    assert [line.split()[:2] for line in answer.out.splitlines()] == [
+        ["id", "state"],
+        ["1", "dropped"],
+        ["2", "held"],
+    ]
+    assert [row["state"] for row in rows] == ["dropped", "held"]
