@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Lock
+from threading import Condition
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -31,7 +31,7 @@ class Task:
     def __init__(self, call: Callable[[], None], is_over: Callable[[], bool]) -> None:
         self._call = call
         self._is_over = is_over
-        self._lock = Lock()
+        self._lock = Condition()
         self._runs = False
         self._again = False
 
@@ -43,6 +43,8 @@ class Task:
     def run(self) -> None:
         """Run, and run again as long as somebody asked meanwhile; return at once while another runs it."""
         with self._lock:
+            if self._is_over():
+                return
             if self._runs:
                 self._again = True
                 return
@@ -54,7 +56,13 @@ class Task:
             with self._lock:
                 if not self._again or self._is_over():
                     self._runs = False
+                    self._lock.notify_all()
                     return
+
+    def join(self) -> None:
+        """Wait until it does not run; once it is over, it will not run again."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._runs)
 
 
 class Clock:
@@ -91,7 +99,10 @@ class Clock:
     def stop(self) -> None:
         """Ask the tasks to come to an end, and wait for them."""
         self._house.stopping.set()
-        self._scheduler.shutdown(wait=True)
+        # The scheduler would wait for the tasks with a lock held that a task needs to wake another.
+        self._scheduler.shutdown(wait=False)
+        for task in self._tasks.values():
+            task.join()
 
     def _due_in(self, seconds: float, task: str) -> None:
         with suppress(JobLookupError):  # the scheduler is stopping, and has let its jobs go

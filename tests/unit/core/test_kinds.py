@@ -25,7 +25,7 @@ def part(content_type: str, disposition: str = "", filename: str = "", content_i
     ("judged", "reason"),
     [
         pytest.param(part("application/pdf", "attachment", "a.pdf"), "attachment", id="attached"),
-        pytest.param(part("application/pdf", "attachement", "a.pdf"), "attachment", id="an unknown word"),
+        pytest.param(part("application/pdf", "enclosure", "a.pdf"), "attachment", id="an unknown word"),
         pytest.param(part("application/pdf"), "attachment", id="the mail is the document"),
         pytest.param(part("application/pdf", "", "a.pdf"), "named part", id="only a name"),
         pytest.param(part("application/pdf", "inline", "a.pdf"), "inline document", id="inline"),

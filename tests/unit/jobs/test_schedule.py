@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from threading import Event, Thread
 
 from postroom.fetcher.source import Batch, Memory, MessageSource
 from postroom.jobs.schedule import Clock, Task
@@ -103,6 +104,30 @@ def test_a_stopped_clock_has_asked_its_tasks_to_end(postroom: Postroom) -> None:
         pass
 
     assert postroom.house.stopping.is_set()
+
+
+def test_a_clock_stops_although_a_poll_takes_mail_to_the_last(postroom: Postroom) -> None:
+    begun, stopped = Event(), Event()
+
+    class Slow(MailboxInRam):
+        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+            begun.set()
+            postroom.house.stopping.wait(30)
+            yield from super().batches(memory, limit=limit, since=since)
+
+    slow = Slow("slow", postroom.folder / "x")
+    slow.put(mail())
+    clock = Clock(replace(postroom.house, sources={"slow": postroom.kit(slow)}))
+    clock.start()
+    assert begun.wait(30)
+
+    def stop() -> None:
+        clock.stop()
+        stopped.set()
+
+    Thread(target=stop, daemon=True).start()
+
+    assert stopped.wait(30), "the clock never stopped"
 
 
 def test_a_task_asked_for_while_it_runs_runs_once_more() -> None:
