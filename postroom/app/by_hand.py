@@ -12,7 +12,7 @@ from postroom.app.house import build_house
 from postroom.app.sources import desk_for
 from postroom.core.places import Place
 from postroom.core.routing import Rule, address_pattern, slug_in
-from postroom.db.quarantine import ASSIGNED, HELD, HeldMail
+from postroom.db.quarantine import HeldMail
 from postroom.db.values import Org
 from postroom.errors import Unroutable, UsageFault
 from postroom.fetcher.files import INGEST, mails_in
@@ -56,9 +56,13 @@ def assign(app: App, entry_id: int, slug: str) -> Tally:
     ObjectCorrupt and outages.
     """
     entry = app.quarantine.entry(entry_id)
-    if entry.state != HELD:
-        raise UsageFault(f"quarantine entry {entry_id} was {entry.state} already")
     org = app.directory.entry(slug)
+    _require_raw(entry)
+    if not app.quarantine.choose(entry_id, org.id):
+        raise UsageFault(
+            f"quarantine entry {entry_id} is {app.quarantine.entry(entry_id).state} already",
+            fix=f"postroom quarantine show {entry_id}",
+        )
     with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
         fetched = _from_quarantine(app, entry, Path(spool))
         rule = replace(_pinned(org.slug), pinned_recipient=entry.recipient)
@@ -68,7 +72,7 @@ def assign(app: App, entry_id: int, slug: str) -> Tally:
             limits=replace(app.settings.limits, message_bytes=fetched.size_bytes),
         )
         tally = accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
-    app.quarantine.close(entry_id, ASSIGNED, app.now(), org_id=org.id)
+    app.quarantine.assigned(entry_id, app.now())
     return tally + take_documents_out(app)
 
 
@@ -80,14 +84,18 @@ def take_documents_out(app: App) -> Tally:
     return tally
 
 
-def _from_quarantine(app: App, entry: HeldMail, spool: Path) -> Fetched:
+def _require_raw(entry: HeldMail) -> str:
     if entry.raw_key is None:
         raise UsageFault(
             f"only the header of quarantine entry {entry.id} is here: {entry.reason}",
             fix="raise limits.message, fetch the mail by hand, and take it with postroom ingest",
         )
+    return entry.raw_key
+
+
+def _from_quarantine(app: App, entry: HeldMail, spool: Path) -> Fetched:
     path = spool / str(entry.id)
-    path.write_bytes(app.store.get(entry.raw_key, entry.raw_sha256))
+    path.write_bytes(app.store.get(_require_raw(entry), entry.raw_sha256))
     return Fetched(
         place=Place(entry.source, "", file_name=f"quarantine:{entry.id}"),
         path=path,

@@ -14,7 +14,7 @@ from postroom.cli.tables import facts, first, iso, json_line, shown, table
 from postroom.cli.words import counted
 from postroom.cli.writing import write_out
 from postroom.core.routing import address_pattern, slug_in
-from postroom.db.quarantine import DROPPED, HELD, HeldMail
+from postroom.db.quarantine import HELD, HeldMail
 from postroom.errors import NotFound, UsageFault
 
 _ID = click.IntRange(1, 2**63 - 1)
@@ -62,7 +62,7 @@ def drop(ctx: click.Context, entry_id: int) -> None:
     """Close an entry: nobody gets this mail.  Its bytes stay in the archive."""
     with opened(ctx) as app:
         held = app.quarantine.entry(entry_id)
-        if not app.quarantine.close(entry_id, DROPPED, app.now()):
+        if not app.quarantine.drop(entry_id, app.now()):
             state = app.quarantine.entry(entry_id).state
             raise UsageFault(
                 f"quarantine entry {entry_id} is closed already: {state}", fix="postroom quarantine list"

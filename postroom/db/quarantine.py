@@ -15,8 +15,10 @@ from postroom.db.machinery import Quarantine, Sighting
 from postroom.errors import NotFound
 
 HELD = "held"
+ASSIGNING = "assigning"  # an org was chosen; its row may not be written yet, so the entry is still shown
 ASSIGNED = "assigned"
 DROPPED = "dropped"
+_OPEN = (HELD, ASSIGNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class SqlQuarantine:
         """Yield the entries in that state, or in any where it is None, oldest first."""
         query = select(Quarantine).order_by(Quarantine.id).limit(limit)
         if state is not None:
-            query = query.where(Quarantine.state == state)
+            query = query.where(Quarantine.state.in_(_OPEN if state == HELD else (state,)))
         with self._database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=500)):
                 yield _held(row)
@@ -73,21 +75,42 @@ class SqlQuarantine:
         with self._database.read() as session:
             return [_held(row) for row in session.scalars(query)]
 
-    def close(self, entry_id: int, state: str, now: datetime, *, org_id: UUID | None = None) -> bool:
-        """Move a held entry to ASSIGNED or DROPPED; False if somebody else was first."""
+    def choose(self, entry_id: int, org_id: UUID) -> bool:
+        """Choose the org that gets a held mail; False if another was chosen or the entry is closed.
+
+        The choice is final, so that two people never give one mail to two orgs; the same one may be repeated.
+        """
         with self._database.write() as session:
-            closed = session.execute(
+            again = (Quarantine.state == ASSIGNING) & (Quarantine.assigned_org_id == org_id)
+            chosen = session.execute(
                 update(Quarantine)
-                .where(Quarantine.id == entry_id, Quarantine.state == HELD)
-                .values(state=state, resolved_at=now, assigned_org_id=org_id)
+                .where(Quarantine.id == entry_id, (Quarantine.state == HELD) | again)
+                .values(state=ASSIGNING, assigned_org_id=org_id)
                 .returning(Quarantine.id)
             )
-            return closed.scalar_one_or_none() is not None
+            return chosen.scalar_one_or_none() is not None
+
+    def assigned(self, entry_id: int, now: datetime) -> None:
+        """Record that the chosen org has the mail; may be repeated."""
+        with self._database.write() as session:
+            chosen = (Quarantine.id == entry_id, Quarantine.state == ASSIGNING)
+            session.execute(update(Quarantine).where(*chosen).values(state=ASSIGNED, resolved_at=now))
+
+    def drop(self, entry_id: int, now: datetime) -> bool:
+        """Close a held entry without giving it to anybody; False if it is not held any more."""
+        with self._database.write() as session:
+            dropped = session.execute(
+                update(Quarantine)
+                .where(Quarantine.id == entry_id, Quarantine.state == HELD)
+                .values(state=DROPPED, resolved_at=now)
+                .returning(Quarantine.id)
+            )
+            return dropped.scalar_one_or_none() is not None
 
     def count(self) -> int:
         """Return how many mails are held."""
         with self._database.read() as session:
-            held = select(func.count()).select_from(Quarantine).where(Quarantine.state == HELD)
+            held = select(func.count()).select_from(Quarantine).where(Quarantine.state.in_(_OPEN))
             return session.scalar(held) or 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.machinery import Quarantine
-from postroom.db.quarantine import ASSIGNED, DROPPED, HeldMail, SqlQuarantine
+from postroom.db.quarantine import ASSIGNED, HeldMail, SqlQuarantine
 from postroom.db.values import Held, Intake, Verdict
 from postroom.errors import NotFound
 from tests.contract.db.databases import MORNING, copy, minutes, rows
@@ -62,19 +62,39 @@ def test_what_is_held_comes_oldest_first(quarantine: SqlQuarantine) -> None:
     assert quarantine.count() == 3
 
 
-def test_an_entry_is_closed_once(quarantine: SqlQuarantine, database: Database, acme: UUID) -> None:
-    first = quarantine.close(2, ASSIGNED, minutes(5), org_id=acme)
-    second = quarantine.close(2, DROPPED, minutes(6))
+def test_a_mail_is_given_to_one_org_and_to_no_other(
+    quarantine: SqlQuarantine, database: Database, acme: UUID
+) -> None:
+    chosen = quarantine.choose(2, acme)
+    other = quarantine.choose(2, UUID(int=7))
+    again = quarantine.choose(2, acme)
+    dropped = quarantine.drop(2, minutes(6))
 
     row = rows(database, Quarantine, Quarantine.id)[1]
-    assert (first, second) == (True, False)
+    assert (chosen, other, again, dropped) == (True, False, True, False)
+    assert (row.state, row.assigned_org_id) == ("assigning", acme)
+    assert [mail.id for mail in quarantine.held()] == [1, 2, 3]
+
+
+def test_an_assigned_mail_is_held_no_more(quarantine: SqlQuarantine, database: Database, acme: UUID) -> None:
+    quarantine.choose(2, acme)
+    quarantine.assigned(2, minutes(5))
+
+    row = rows(database, Quarantine, Quarantine.id)[1]
     assert (row.state, row.resolved_at, row.assigned_org_id) == ("assigned", minutes(5), acme)
     assert [mail.id for mail in quarantine.held()] == [1, 3]
     assert [mail.id for mail in quarantine.held(state=ASSIGNED)] == [2]
-    assert (quarantine.count(), quarantine.entry(2).state) == (2, "assigned")
+    assert (quarantine.count(), quarantine.choose(2, acme)) == (2, False)
+
+
+def test_a_dropped_mail_is_given_to_nobody(quarantine: SqlQuarantine, acme: UUID) -> None:
+    dropped = quarantine.drop(2, minutes(5))
+
+    assert (dropped, quarantine.drop(2, minutes(6)), quarantine.choose(2, acme)) == (True, False, False)
+    assert quarantine.entry(2).state == "dropped"
 
 
 def test_an_entry_that_is_not_there_is_said_so(quarantine: SqlQuarantine) -> None:
     with pytest.raises(NotFound, match="there is no quarantine entry 99"):
         quarantine.entry(99)
-    assert quarantine.close(99, DROPPED, MORNING) is False
+    assert quarantine.drop(99, MORNING) is False

@@ -12,7 +12,6 @@ import pytest
 
 from postroom import maildir
 from postroom.core.places import Place
-from postroom.db.quarantine import DROPPED
 from postroom.db.values import Held, Intake, Seen, Verdict
 from postroom.jobs.tasks import extract_due, poll
 from tests.unit.cli.room import Room
@@ -205,7 +204,7 @@ def test_a_mail_of_a_mailbox_is_found_in_quarantine_by_its_message_id(room: Room
     seen = Seen(place, Verdict.QUARANTINED, moment, 9, message_id_sha256=digest, held=held)
     with room.app() as app:
         app.inbox.commit(Intake(seen=[seen]), moment)
-        app.quarantine.close(1, DROPPED, moment)
+        app.quarantine.drop(1, moment)
 
     answer = room.call("explain", spelling)
 
