@@ -124,7 +124,7 @@ def _database(settings: Settings) -> Iterator[Step]:
 def _schema_words(settings: Settings) -> str:
     file = database_file(settings)
     if not _is_there(file):
-        _require_creatable(file)
+        _require_creatable(file, "db.url")
         return "not there yet; the first start makes it"
     found = database_revision(settings)
     if found is not None and found > HEAD:
@@ -142,7 +142,7 @@ def _archive(settings: Settings, folder: Path) -> Iterator[Step]:
             open_store(settings).probe()
             words = "an object was written, read back and deleted"
         else:
-            _require_creatable(folder)
+            _require_creatable(folder, "storage.url")
             words = "not there yet; the first mail makes it"
     except PostroomError as error:
         yield Step("probe", str(error), error)
@@ -184,8 +184,8 @@ def _is_readable(file: Path) -> bool:
         return False
 
 
-def _require_creatable(path: Path) -> None:
-    """Return if `path` could be made: a folder is made in the nearest one there is, and removed again.
+def _require_creatable(path: Path, key: str) -> None:
+    """Return if `path`, which `key` names, could be made: a folder is made near it, and removed again.
 
     Raises FileFault.
     """
@@ -195,5 +195,5 @@ def _require_creatable(path: Path) -> None:
     except OSError as error:
         raise FileFault(
             f"cannot make {path}: {error.strerror} ({nearest})",
-            fix="set state_dir, or give this user write rights there",
+            fix=f"correct `{key}` or `state_dir`, or give this user write rights there",
         ) from error

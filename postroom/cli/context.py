@@ -24,10 +24,18 @@ def read_config(ctx: click.Context, *, secrets: bool = False) -> Loaded:
         explicit,
         environ=os.environ,
         cwd=current_folder(),
-        home=Path.home(),
+        home=home_folder(),
         is_root=os.geteuid() == 0,
         secrets=secrets,
     )
+
+
+def home_folder() -> Path:
+    """Return this user's home; the root folder for one who has none, such as a container's made-up user."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def current_folder() -> Path:
@@ -39,8 +47,8 @@ def current_folder() -> Path:
 
 
 @contextmanager
-def opened(ctx: click.Context, *, secrets: bool = False) -> Iterator[App]:
-    """Yield an opened postroom with its logging set up, and say the config's warnings.
+def opened(ctx: click.Context, *, secrets: bool = False, quiet: bool = False) -> Iterator[App]:
+    """Yield an opened postroom with its logging set up, and say the config's warnings unless `quiet`.
 
     Raises ConfigFault and what open_app raises.
     """
@@ -49,7 +57,8 @@ def opened(ctx: click.Context, *, secrets: bool = False) -> Iterator[App]:
 
     loaded = read_config(ctx, secrets=secrets)
     to_stderr(loaded.settings.log)
-    warn(loaded)
+    if not quiet:
+        warn(loaded)
     with open_app(loaded.settings) as app:
         yield app
 

@@ -19,6 +19,7 @@ from postroom.config.template import Answers, template
 from postroom.errors import Exit, FileFault, UsageFault
 
 _NAME = "postroom.toml"
+_NOT_YET = "The mailbox does not work yet: [r]etry, [w]rite the file all the same, or [s]top"
 
 
 @click.command(short_help="Ask three questions and write a commented postroom.toml.")
@@ -63,7 +64,7 @@ def init(folder: Path | None, output: Path | None, *, no_test: bool, **options: 
 def _target(folder: Path | None, output: Path | None) -> Path:
     if folder is not None and output is not None:
         raise UsageFault("--dir and -o exclude each other", fix="give one of them")
-    return current_folder() / (output or (folder or Path()) / _NAME)
+    return Path(os.path.normpath(current_folder() / (output or (folder or Path()) / _NAME)))
 
 
 def _may_overwrite(target: Path, given: Given) -> bool:
@@ -100,17 +101,20 @@ def _tested(loaded: Loaded, found: Answers, given: Given) -> int:
     """Try the mailbox; return 0 to go on, else the exit code to leave with."""
     from postroom.fetcher.probe import probe  # noqa: PLC0415  (the questions need no IMAP library)
 
-    click.echo("")
-    error = print_steps(probe(loaded.settings.mailbox[found.name]))
-    if error is None:
-        return Exit.OK
-    if given.yes:
-        click.echo("Nothing was written. --no-test writes the file without a test.", err=True)
-        return error.exit
-    if click.confirm("\nThe mailbox does not work yet. Write the file all the same?", default=True):
-        return Exit.OK
-    click.echo("Nothing was written.")
-    return error.exit
+    while True:
+        click.echo("")
+        error = print_steps(probe(loaded.settings.mailbox[found.name]))
+        if error is None:
+            return Exit.OK
+        if given.yes:
+            click.echo("Nothing was written. --no-test writes the file without a test.", err=True)
+            return error.exit
+        wish = click.prompt(f"\n{_NOT_YET}", type=click.Choice("rws"), default="s", show_choices=False)
+        if wish == "w":
+            return Exit.OK
+        if wish == "s":
+            click.echo("Nothing was written.")
+            return error.exit
 
 
 def write_private(path: Path, text: str, *, overwrite: bool) -> None:
@@ -137,7 +141,10 @@ def _say_what_next(target: Path, found: Answers) -> None:
     usual = (current_folder() / _NAME, Path.home() / ".config" / "postroom" / _NAME, ETC)
     command = "postroom" if target in usual else f"postroom -c {shown(str(target))}"
     click.echo(f"\nWrote {shown(str(target))}, which only you can read.")
+    if isinstance(found.password, str):
+        click.echo("The password stands in it. Keep the file from backups and version control.")
     click.echo("Nothing was changed in the mailbox.\n\nNext:")
+    click.echo(f"  {command} check --connect          all that the file names, step by step")
     if found.address:
         click.echo(f"  {command} org add SLUG             for each org that gets mail")
     click.echo(f"  {command} fetch --once --dry-run   what a first round would take")

@@ -14,9 +14,10 @@ import click
 
 from postroom import __version__
 from postroom.cli.registry import COMMANDS
+from postroom.cli.streams import replace_closed_streams
 from postroom.cli.tables import shown
 from postroom.cli.words import counted
-from postroom.errors import ConfigFault, Exit, FileFault, PostroomError
+from postroom.errors import ConfigFault, Exit, FileFault, PostroomError, UsageFault
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -82,6 +83,7 @@ def postroom(ctx: click.Context, config: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a documented code; never with a traceback."""
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a subject in Greek must not end a list on a Latin terminal
             stream.reconfigure(errors="backslashreplace")
@@ -92,7 +94,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         return _answer(arguments)
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
@@ -105,6 +107,13 @@ def _run(arguments: list[str] | None) -> int:
         return error.exit
     except Exception as error:
         return _unforeseen(error)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.NoSuchOption) and error.option_name in {"-c", "--config"}:
+        words = f"{error.message} -c stands before the command: postroom -c FILE COMMAND"
+        error = click.UsageError(words, error.ctx)
+    error.show()
 
 
 def _unforeseen(error: Exception) -> int:
@@ -136,7 +145,8 @@ def say(error: PostroomError) -> None:
         click.echo(f"     {line}", err=True)
     if error.fix:
         click.echo(f"     Fix: {shown(error.fix)}", err=True)
-    click.echo(f"     More: postroom help {error.code}", err=True)
+    if error.code != UsageFault.code:  # its page says no more than this
+        click.echo(f"     More: postroom help {error.code}", err=True)
 
 
 def _lines(error: PostroomError) -> list[str]:

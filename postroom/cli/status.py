@@ -37,15 +37,16 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
     It ends with 0 also when something needs attention, and only reads: `postroom check --connect` tries out.
     """
+    trouble: PostroomError | None = None
     try:
         with opened(ctx) as app:
             answer = look(app, app.now())
     except (DatabaseUnavailable, DatabaseCorrupt, SchemaMismatch) as error:
-        answer = without_database(read_config(ctx).settings, error)
+        answer, trouble = without_database(read_config(ctx).settings, error), error
     if as_json:
         json_line(answer)
     else:
-        _show(answer)
+        _show(answer, trouble)
 
 
 def look(app: App, now: datetime) -> Answer:
@@ -98,8 +99,9 @@ def storage_words(store: ObjectStore, *, nothing_kept: bool) -> str:
     except ObjectMissing:
         return "ok"
     except StoreUnavailable as error:
-        unmade = nothing_kept and isinstance(error.__cause__, FileNotFoundError)
-        return "ok" if unmade else str(error)
+        if not isinstance(error.__cause__, FileNotFoundError):
+            return str(error).replace(f" {_NOTHING}", "")
+        return "ok" if nothing_kept else f"its folder is not there: {error.__cause__.filename}"
     return "ok"
 
 
@@ -172,7 +174,7 @@ def _called(sources: list[Answer]) -> str:
     return counted(len(sources), "Maildir" if kinds == {"maildir"} else "source")
 
 
-def _show(answer: Answer) -> None:
+def _show(answer: Answer, trouble: PostroomError | None) -> None:
     words = sentence(answer)
     click.echo(f"{words[:1].upper()}{words[1:]}.")
     if answer["sources"]:
@@ -183,7 +185,7 @@ def _show(answer: Answer) -> None:
         if source["error"] and answer["database"] == "ok":
             _show_error(source["name"], source["error"])
     click.echo()
-    _show_rest(answer)
+    _show_rest(answer, trouble)
 
 
 def _row(source: Answer) -> tuple[object, ...]:
@@ -206,7 +208,7 @@ def _show_error(name: str, error: Mapping[str, str]) -> None:
         click.echo(f"     Fix: {shown(error['fix'])}")
 
 
-def _show_rest(answer: Answer) -> None:
+def _show_rest(answer: Answer, trouble: PostroomError | None) -> None:
     queue = answer["queue"]
     if answer["database"] == "ok":
         oldest = f", the oldest for {age(queue['oldest_seconds'])}" if queue["oldest_seconds"] else ""
@@ -214,6 +216,9 @@ def _show_rest(answer: Answer) -> None:
         click.echo(f"queue        {depth}")
         click.echo(f"quarantine   {answer['quarantine']}")
         click.echo(f"failed       {answer['failed']}")
-    click.echo(f"database     {shown(answer['database'])}")
+    code = f"  [{trouble.code}]" if trouble else ""
+    click.echo(f"database     {shown(answer['database'])}{code}")
+    if trouble and trouble.fix:
+        click.echo(f"     Fix: {shown(trouble.fix)}")
     click.echo(f"archive      {shown(answer['storage'])}")
     click.echo(f"version      {answer['version']}")

@@ -95,4 +95,6 @@ def _explained(path: Path) -> Iterator[None]:
         raise UsageFault(f"{shown(str(path))} is there already", fix="--force overwrites it") from error
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise FileFault(f"cannot write {shown(str(path))}: {words}") from error
+        raise FileFault(
+            f"cannot write {shown(str(path))}: {words}", fix="name a file in a folder that is there with -o"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,9 +56,8 @@ def _first_of(candidates: tuple[Path, ...], cwd: Path, notes: Notes) -> Path | N
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            notes.fault(
-                _top(path, cwd), "", f"cannot be read: {error.strerror}", "or name another file with -c"
-            )
+            words, hint = _unreadable(error)
+            notes.fault(_top(path, cwd), "", words, hint or "or name another file with -c")
             return None
         return path
     return None
@@ -86,10 +86,22 @@ def read(path: Path, cwd: Path, notes: Notes) -> TomlFile | None:
     except FileNotFoundError:
         notes.fault(top, "", "there is no such file", "postroom init writes one")
     except (OSError, ValueError) as error:
-        notes.fault(top, "", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        notes.fault(top, "", *_unreadable(error))
     else:
         return _parsed(content, path, Where(top.label, 0, top.folder, exposed), notes)
     return None
+
+
+def _unreadable(error: OSError | ValueError) -> tuple[str, str]:
+    """Return why a file cannot be read, and as whom it was tried, and the way out."""
+    words = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    if not isinstance(error, PermissionError):
+        return words, ""
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
+    return f"{words} (as user {user})", "chgrp it to that user's group, and chmod 0640"
 
 
 def _parsed(content: bytes, path: Path, top: Where, notes: Notes) -> TomlFile | None:

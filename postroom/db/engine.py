@@ -83,5 +83,7 @@ def _translated() -> Iterator[None]:
     except (DBAPIError, sqlite3.Error) as error:
         words = str(error.orig if isinstance(error, DBAPIError) else error)
         if isinstance(error, DatabaseError | sqlite3.Error) and any(sign in words for sign in _DAMAGED):
-            raise DatabaseCorrupt(f"the database is damaged: {words}") from error
+            raise DatabaseCorrupt(
+                f"the database is damaged: {words}", fix="move its file away and restore a backup of it"
+            ) from error
         raise DatabaseUnavailable(f"the database does not work just now: {words}") from error

@@ -34,7 +34,8 @@ def state_lock(state_dir: Path, *, command: str, now: datetime) -> Iterator[None
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Locked(
-                f"{_holder(handle)} works on {state_dir}", fix="let it finish, or pass --skip-locked"
+                f"{_holder(handle)} works on {state_dir}",
+                fix="let it finish or stop it; or give this one a state_dir of its own; or fetch with --skip-locked",
             ) from error
         _sign(handle, command, now)
         yield
@@ -43,7 +44,7 @@ def state_lock(state_dir: Path, *, command: str, now: datetime) -> Iterator[None
 def _sign(handle: IO[str], command: str, now: datetime) -> None:
     handle.seek(0)
     handle.truncate()
-    json.dump({"pid": os.getpid(), "command": command, "since": now.isoformat(timespec="seconds")}, handle)
+    json.dump({"pid": os.getpid(), "command": command, "since": f"{now:%Y-%m-%d %H:%M:%SZ}"}, handle)
     handle.flush()
 
 

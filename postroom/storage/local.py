@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -22,15 +23,15 @@ class LocalStore:
         self._durable: set[Path] = set()
 
     def put(self, key: str, content: bytes) -> None:
-        with _outage(f"cannot write {key}"):
+        with _outage(f"cannot write {key}", self._root):
             self._write(key, [content])
 
     def put_file(self, key: str, path: Path, sha256: str) -> None:
-        with _outage(f"cannot write {key}"):
+        with _outage(f"cannot write {key}", self._root):
             self._write(key, _checked_blocks(path, sha256))
 
     def get(self, key: str, sha256: str) -> bytes:
-        with _outage(f"cannot read {key}"):
+        with _outage(f"cannot read {key}", self._root):
             try:
                 content = (self._root / key).read_bytes()
             except FileNotFoundError as error:
@@ -44,7 +45,7 @@ class LocalStore:
         key = f"_probe/{secrets.token_hex(8)}"
         content = key.encode()
         self.put(key, content)
-        with _outage(f"cannot read back and delete {key}"):
+        with _outage(f"cannot read back and delete {key}", self._root):
             written = self._root / key
             if written.read_bytes() != content:
                 raise StoreUnavailable(f"{written} came back with other bytes")
@@ -106,10 +107,19 @@ def _fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _outage(what: str) -> Iterator[None]:
+def _outage(what: str, root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
         raise StoreUnavailable(
-            f"{what}: {error.strerror or error} ({error.filename or 'the archive'})"
+            f"{what} in the archive {root}: {error.strerror or error}{where}", fix=_way_out(error, root)
         ) from error
+
+
+def _way_out(error: OSError, root: Path) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"free some space on the disk that holds {root}"
+    if error.errno == errno.EROFS:
+        return f"mount the disk that holds {root} for writing"
+    return f"see that {root} is mounted and that this user may write there; `storage.url` names it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,31 @@ def refuse_to_read(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         return Path(path).name != name and access(path, mode)
 
     monkeypatch.setattr(os, "access", asked)
+
+
+def test_a_file_that_this_user_may_not_read_says_as_whom_and_what_helps(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = terminal.write(""), Path.open
+
+    def refused(asked: Path, *arguments: Any, **options: Any) -> Any:
+        if asked == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(asked, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refused)
+
+    answer = terminal.call("check")
+
+    assert answer.code == 78
+    assert f"cannot be read: Permission denied (as user {pwd.getpwuid(os.geteuid()).pw_name})" in answer.err
+    assert "chgrp it to that user's group, and chmod 0640" in answer.err
+
+
+def test_a_wrong_archive_is_not_blamed_on_the_state_dir_alone(terminal: Terminal) -> None:
+    terminal.write('[storage]\nurl = "file:///proc/archive"\n')
+
+    answer = terminal.call("check", "--connect")
+
+    assert answer.code == 74
+    assert "Fix: correct `storage.url` or `state_dir`, or give this user write rights there\n" in answer.out

@@ -182,3 +182,14 @@ def test_a_place_that_cannot_be_written_is_said(room: Room, output: list[str], c
     (row,) = room.rows("documents")
 
     assert room.call("documents", "--get", row["id"], *output).code == code
+
+
+def test_a_folder_that_is_not_there_is_no_place_to_write_to(room: Room) -> None:
+    room.deliver()
+    room.fetch()
+    (document,) = room.rows("documents")
+
+    answer = room.call("documents", "--get", document["id"], "-o", "missing/po.pdf")
+
+    assert answer.code == 74
+    assert "Fix: name a file in a folder that is there with -o\n" in answer.err

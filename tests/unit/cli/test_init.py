@@ -157,8 +157,8 @@ def test_a_mailbox_that_does_not_answer_is_not_written_down_by_a_script(
 
 @pytest.mark.parametrize(
     ("reply", "code", "there"),
-    [("y", 0, True), ("n", 69, False)],
-    ids=["written all the same", "not written"],
+    [("w", 0, True), ("s", 69, False), ("", 69, False), ("r\ns", 69, False)],
+    ids=["written all the same", "not written", "not written unasked", "tried again"],
 )
 def test_a_person_may_write_it_all_the_same(
     terminal: Terminal, unreachable: list[str], reply: str, code: int, there: bool

@@ -272,3 +272,18 @@ def test_a_terminal_that_cannot_show_a_letter_gets_it_spelled_out(terminal: Term
 
     assert answer.code == 0
     assert "\\u03a4\\u03b9" in answer.out
+
+
+def test_the_configuration_is_named_before_the_command(terminal: Terminal) -> None:
+    answer = terminal.call("messages", "-c", "x.toml")
+
+    assert answer.code == 64
+    assert "-c stands before the command: postroom -c FILE COMMAND\n" in answer.err
+
+
+def test_a_usage_fault_says_it_all_at_once(terminal: Terminal) -> None:
+    answer = terminal.call("org", "add", "No Slug")
+
+    assert answer.code == 64
+    assert "[E-USAGE]" in answer.err
+    assert "More:" not in answer.err

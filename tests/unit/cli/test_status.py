@@ -134,7 +134,7 @@ def test_an_archive_that_is_gone_is_said_and_nothing_is_written(room: Room) -> N
 
     answer, table = status(room), room.call("status")
 
-    assert answer["storage"].startswith("cannot read")
+    assert answer["storage"] == f"its folder is not there: {room.archive}"
     assert table.out.startswith("The archive needs attention.\n")
     assert not room.archive.exists()
 
@@ -155,6 +155,7 @@ def test_a_damaged_database_is_said_and_the_rest_is_not_known(room: Room) -> Non
     assert answer["storage"] == "ok"
     assert table.code == 0
     assert table.out.startswith("The database needs attention.\n")
+    assert "  [E-DB-CORRUPT]\n     Fix: move its file away and restore a backup of it\n" in table.out
 
 
 def test_reading_works_while_another_postroom_holds_the_lock(room: Room) -> None:
