@@ -59,7 +59,7 @@ class Wish:
 def fetch(ctx: click.Context, /, **options: Any) -> int:
     """Poll each source once (or only those named), extract and announce what is due, and exit."""
     wish = Wish(**options)
-    with opened(ctx, secrets=True) as app:
+    with opened(ctx, secrets=True, quiet=wish.quiet) as app:
         if wish.quiet:
             logging.getLogger("postroom").setLevel(logging.CRITICAL)
         chosen = _chosen(app, wish)
