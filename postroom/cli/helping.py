@@ -16,7 +16,7 @@ from postroom.errors import Exit, NotFound, by_code
 
 _BUG = """postroom did what it should not: a bug.
 
-The lines below the message say where.  Please report them.  No mail is lost by it: what is not safe yet is
+The lines below the message say where. Please report them. No mail is lost by it: what is not safe yet is
 still at its source, and the next round takes it."""
 
 

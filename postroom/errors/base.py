@@ -32,8 +32,10 @@ class Exit(IntEnum):
 class PostroomError(Exception):
     """Something went wrong that postroom foresaw.
 
-    `code` is stable: it goes into error_json, logs, metrics and the docs.  `fix` names the way out.
+    The message says what, and the line below it what to do.
     """
+
+    # `code` is stable: it goes into error_json, logs, metrics and the docs.  `fix` names the way out.
 
     code: ClassVar[str] = "E-POSTROOM"
     exit: ClassVar[Exit] = Exit.BUG

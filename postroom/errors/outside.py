@@ -10,8 +10,8 @@ from postroom.errors.base import Exit, OperatorError, PermanentError, TransientE
 class StoreUnavailable(TransientError):
     """The archive cannot be written or read just now.
 
-    Look at the disk (full? read-only? not mounted?) and at the rights of `storage.url`.  Nothing is lost:
-    every mail stays in its mailbox until the archive is back.
+    Look at the disk (full? read-only? not mounted?) and at the rights of the folder that `storage.url` names.
+    Nothing is lost: every mail stays in its mailbox until the archive is back.
     """
 
     code = "E-STORE"
@@ -19,9 +19,11 @@ class StoreUnavailable(TransientError):
 
 
 class ObjectMissing(PermanentError):
-    """An object that a row refers to is not in the archive.
+    """The archive lacks a mail or document that the database knows.
 
-    Restore it from a backup under the same key; then replay the message.
+    Restore it from a backup under the same key. A message that is not FAILED is then tried again by itself. A
+    FAILED one stays as it is in this release: a command that replays it comes later, and `postroom ingest` of
+    the same mail only counts a duplicate.
     """
 
     code = "E-OBJECT-MISSING"
@@ -29,9 +31,11 @@ class ObjectMissing(PermanentError):
 
 
 class ObjectCorrupt(PermanentError):
-    """An object's bytes do not have the SHA-256 that its row recorded.
+    """A mail or document in the archive is not the one that was put there: its SHA-256 differs.
 
-    The disk or somebody changed it.  Restore it from a backup under the same key; then replay the message.
+    The disk or somebody changed it. Restore it from a backup under the same key. A message that is not FAILED
+    is then tried again by itself. A FAILED one stays as it is in this release: a command that replays it
+    comes later, and `postroom ingest` of the same mail only counts a duplicate.
     """
 
     code = "E-OBJECT-CORRUPT"
@@ -50,7 +54,7 @@ class SourceChanged(TransientError):
 class SourceVanished(PermanentError):
     """A mail left its source before its bytes could be archived.
 
-    The archive was away, and meanwhile somebody removed the mail.  Ask the sender for it again; if it comes,
+    The archive was away, and meanwhile somebody removed the mail. Ask the sender for it again; if it comes,
     it is taken.
     """
 
@@ -63,7 +67,7 @@ class SourceVanished(PermanentError):
 class DatabaseUnavailable(TransientError):
     """The database cannot be reached, is locked, or its disk is full.
 
-    Look at the disk and at `db.url`.  Nothing is lost: every mail stays in its mailbox until it is back.
+    Look at the disk and at `db.url`. Nothing is lost: every mail stays in its mailbox until it is back.
     """
 
     code = "E-DB"
@@ -72,8 +76,9 @@ class DatabaseUnavailable(TransientError):
 class DatabaseCorrupt(OperatorError):
     """The SQLite file is damaged or is no database.
 
-    Move it away and restore a backup of it.  The archive still holds every mail: what the backup
-    does not know is taken again from it with `postroom ingest`.
+    Stop postroom, move the file away with those beside it that end with -wal and -shm, and restore a backup.
+    The archive still holds every mail: what the backup does not know is taken again from it with
+    `postroom ingest`.
     """
 
     code = "E-DB-CORRUPT"
@@ -90,7 +95,7 @@ class SchemaMismatch(OperatorError):
 
 
 class LeaseLost(TransientError):
-    """Another worker took over, so this one's commit was refused.
+    """Another postroom took over this piece of work, so what this one did was thrown away.
 
     Nothing to do: the other one finishes the work.
     """
@@ -102,7 +107,11 @@ class LeaseLost(TransientError):
 
 
 class SourceUnavailable(TransientError):
-    """A mailbox or Maildir cannot be reached just now."""
+    """A mailbox or Maildir cannot be reached just now.
+
+    Nothing to do: the next poll tries again. `postroom status` shows since when, `postroom check --connect`
+    which step fails.
+    """
 
     code = "E-SOURCE"
     exit = Exit.UNAVAILABLE
@@ -138,7 +147,7 @@ class TlsFailed(SourceUnavailable):
 class LoginRefused(SourceUnavailable):
     """The mail server refused user and password.
 
-    Check both.  Where the account has two-factor login, an app password is needed; Microsoft 365 takes no
+    Check both. Where the account has two-factor login, an app password is needed; Microsoft 365 takes no
     passwords at all.
     """
 
@@ -167,7 +176,8 @@ class ServerFault(SourceUnavailable):
 class SettleFailed(SourceUnavailable):
     """The mail is safe, but the mailbox or Maildir refused the after-action.
 
-    Check that the target folder exists and that this user may write it; the next poll tries again.
+    Check that this user may write the folder, and the one that mails are moved to; that one is made where it
+    is missing. A flag must be one that the server keeps. The next poll tries again.
     """
 
     code = "E-SETTLE"

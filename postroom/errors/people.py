@@ -20,15 +20,18 @@ class Unroutable(PermanentError):
 
 
 class NotAMessage(PermanentError):
-    """The input is no RFC 5322 message: it has no header at all."""
+    """The input is no mail: it has no header at all.
+
+    One mail as RFC 5322 has it is wanted; `postroom ingest` takes an mbox, a Maildir or a folder as well.
+    """
 
     code = "E-NOT-A-MESSAGE"
 
 
 class Unextractable(PermanentError):
-    """Taking the documents out failed three times; the raw message is kept.
+    """Taking the documents out failed as often as `jobs.attempts` allows; the raw mail is kept.
 
-    `postroom explain` shows each attempt.
+    `postroom explain ID` shows each attempt, `postroom messages --raw ID -o FILE` writes the mail out.
     """
 
     code = "E-EXTRACT"
@@ -38,14 +41,21 @@ class Unextractable(PermanentError):
 
 
 class UsageFault(OperatorError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something that cannot be.
+
+    The message says what. `postroom COMMAND --help` shows what a command takes.
+    """
 
     code = "E-USAGE"
     exit = Exit.USAGE
 
 
 class NotFound(OperatorError):
-    """There is nothing by that name or id."""
+    """There is nothing by that name or id.
+
+    `postroom messages`, `documents`, `quarantine list` and `org list` show what there is. An id may be cut
+    short, down to eight digits.
+    """
 
     code = "E-NOT-FOUND"
     exit = Exit.USAGE
@@ -96,7 +106,7 @@ class ConfigFault(OperatorError):
 class SecretFault(OperatorError):
     """A secret cannot be read, or its file can be read by everybody on the machine.
 
-    A secret file needs mode 0600 or 0640.
+    A secret file needs mode 0600 or 0640: `chmod o= FILE`.
     """
 
     code = "E-SECRET"
@@ -105,7 +115,8 @@ class SecretFault(OperatorError):
 class Locked(OperatorError):
     """Another postroom works on this state_dir.
 
-    Let it finish, or give this one a `state_dir` of its own; `fetch --once --skip-locked` leaves quietly.
+    Let it finish, or stop it, or give this one a `state_dir` of its own. `fetch --once --skip-locked` leaves
+    quietly. The message names the process and since when it works.
     """
 
     code = "E-LOCKED"

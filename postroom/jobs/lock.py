@@ -35,7 +35,7 @@ def state_lock(state_dir: Path, *, command: str, now: datetime) -> Iterator[None
         except BlockingIOError as error:
             raise Locked(
                 f"{_holder(handle)} works on {state_dir}",
-                fix="let it finish or stop it; or give this one a state_dir of its own; or fetch with --skip-locked",
+                fix="let it finish, or stop it; or use a state_dir of its own; or fetch with --skip-locked",
             ) from error
         _sign(handle, command, now)
         yield
