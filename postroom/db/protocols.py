@@ -62,6 +62,10 @@ class Workbench(Protocol):
         """Return up to `limit` due messages, leased to `holder`; nobody else gets them until then."""
         ...
 
+    def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
+        """Keep those of the claims that are still ours for another while; may be repeated."""
+        ...
+
     def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
         """Write ledger, documents and outbox and go to PARSED, in one transaction; return the documents.
 

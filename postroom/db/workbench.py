@@ -41,6 +41,12 @@ class SqlWorkbench:
                 claims.append(_claim(session, work))
             return claims
 
+    def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
+        until = now + timedelta(seconds=lease_seconds)
+        with self._database.write() as session:
+            for claim in claims:
+                session.execute(update(Work).where(*_ours(claim)).values(leased_until=until))
+
     def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
         with self._database.write() as session:
             _close(session, claim)
@@ -90,6 +96,10 @@ class SqlWorkbench:
             return len(freed.all())
 
 
+def _ours(claim: Claim) -> tuple[Any, ...]:
+    return Work.message_id == claim.message_id, Work.token == claim.token
+
+
 def _is_free(now: datetime) -> Any:
     return or_(Work.leased_until.is_(None), Work.leased_until <= now)
 
@@ -112,17 +122,15 @@ def _claim(session: Session, work: Work) -> Claim:
 
 
 def _close(session: Session, claim: Claim) -> None:
-    ours = (Work.message_id == claim.message_id, Work.token == claim.token)
-    gone = session.execute(delete(Work).where(*ours).returning(Work.message_id))
+    gone = session.execute(delete(Work).where(*_ours(claim)).returning(Work.message_id))
     if gone.scalar_one_or_none() is None:
         raise LeaseLost(f"message {claim.message_id} went to another worker")
 
 
 def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:
-    ours = (Work.message_id == claim.message_id, Work.token == claim.token)
     freed = session.execute(
         update(Work)
-        .where(*ours)
+        .where(*_ours(claim))
         .values(due_at=due_at, holder=None, leased_until=None)
         .returning(Work.message_id)
     )

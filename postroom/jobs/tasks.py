@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from postroom.errors import (
 )
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import House, SourceKit
+from postroom.jobs.keeping import kept
 from postroom.pipeline.accept import accept, settle_places
 from postroom.pipeline.announce import announce
 from postroom.pipeline.extract import extract
@@ -54,9 +56,11 @@ def poll(
         return Tally()
     try:
         tally = Tally()
-        for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
-            report(counted)
-            tally += counted
+        renew = partial(_renew_lease, fence, house)
+        with kept(renew, lease_seconds=seconds):
+            for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
+                report(counted)
+                tally += counted
     except Exception as error:
         record = as_record(error, house.now())
         house.book.polled(kit.name, kit.kind, house.now(), error=record)
@@ -70,6 +74,10 @@ def poll(
         house.leases.release(fence)
 
 
+def _renew_lease(fence: Fence, house: House) -> None:
+    house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
+
+
 def _batches(
     fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None
 ) -> Iterator[Tally]:
@@ -78,7 +86,6 @@ def _batches(
         yield Tally(refused=_settle_owed(source, kit, house))
         for batch in source.batches(kit.memory, limit=limit, since=since):
             yield accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
-            house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
             if house.stopping.is_set():
                 break
 
@@ -108,13 +115,13 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     tally = Tally()
     with ThreadPoolExecutor(house.pace.workers, thread_name_prefix="extract") as workers:
         while not house.stopping.is_set():
+            seconds = house.pace.lease_seconds
             claims = house.workbench.claim(
-                limit=_CLAIMED_AT_ONCE,
-                holder=house.holder,
-                lease_seconds=_lease_for_batch(house),
-                now=house.now(),
+                limit=_CLAIMED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
             )
-            outcomes = list(workers.map(lambda claim: extract_one(claim, house), claims))
+            renew = partial(_renew_claims, claims, house)
+            with kept(renew, lease_seconds=seconds):
+                outcomes = list(workers.map(partial(extract_one, house=house), claims))
             tally = sum((outcome for outcome, _ in outcomes), tally)
             outage = next((error for _, error in outcomes if error), None)
             if outage:
@@ -124,9 +131,8 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     return tally
 
 
-def _lease_for_batch(house: House) -> float:
-    """Return a lease long enough for the last of a batch: no worker takes more than one lease per mail."""
-    return house.pace.lease_seconds * (1 + _CLAIMED_AT_ONCE / house.pace.workers)
+def _renew_claims(claims: Sequence[Claim], house: House) -> None:
+    house.workbench.renew(claims, lease_seconds=house.pace.lease_seconds, now=house.now())
 
 
 def extract_one(claim: Claim, house: House) -> tuple[Tally, TransientError | None]:

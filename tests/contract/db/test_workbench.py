@@ -241,3 +241,12 @@ def test_a_forged_token_opens_nothing(orders: Orders) -> None:
 
     with pytest.raises(LeaseLost):
         orders.bench.finish(replace(claim, token=99), [part()], MORNING)
+
+
+def test_a_renewed_claim_is_rescued_later_and_a_lost_one_not_renewed(orders: Orders) -> None:
+    orders.commit("<1@x>")
+    (claim,) = orders.claim()
+    orders.bench.renew([claim, replace(claim, token=claim.token - 1)], lease_seconds=600, now=minutes(1))
+
+    assert orders.bench.rescue(minutes(10)) == 0
+    assert orders.bench.rescue(minutes(11)) == 1
