@@ -116,3 +116,17 @@ def test_a_wrong_archive_is_not_blamed_on_the_state_dir_alone(terminal: Terminal
 
     assert answer.code == 74
     assert "Fix: correct `storage.url` or `state_dir`, or give this user write rights there\n" in answer.out
+
+
+def test_a_quiet_round_says_no_warning(terminal: Terminal) -> None:
+    terminal.write(
+        '[org.acme]\n[mailbox.orders]\norg = "acme"\nhost = "127.0.0.1"\nport = 9\nuser = "u"\n'
+        'password = "x"\ntls_verify = false\n'
+    )
+
+    loud = terminal.spawn("fetch", "--once")
+    quiet = terminal.spawn("fetch", "--once", "--quiet")
+
+    assert "warning: postroom.toml:8: mailbox.orders.tls_verify" in loud.err
+    assert "warning:" not in quiet.err
+    assert "[E-IMAP-CONNECT]" in quiet.err

@@ -240,3 +240,25 @@ def test_a_place_that_cannot_be_written_is_said_in_words(terminal: Terminal) -> 
 
     assert answer.code == 74
     assert f"cannot write {terminal.folder}/etc/postroom.toml" in answer.err
+
+
+def test_what_to_do_next_begins_with_the_check_and_paths_are_short(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "very secret")
+
+    answer = terminal.call("init", *GIVEN, "--no-test", "--dir", "a/../b/.")
+
+    wrote, after = answer.out.split("Next:\n")
+    assert f"Wrote {terminal.folder}/b/postroom.toml, which only you can read.\n" in wrote
+    assert "The password stands in it" not in wrote
+    assert after.startswith(f"  postroom -c {terminal.folder}/b/postroom.toml check --connect ")
+
+
+def test_a_password_that_was_typed_is_said_to_stand_in_the_file(terminal: Terminal) -> None:
+    answer = typed(
+        terminal, "pass word", "acme", "", "", options=("--user", "u", "--host", "h.example", "--no-test")
+    )
+
+    assert answer.code == 0
+    assert "The password stands in it. Keep the file from backups and version control.\n" in answer.out
