@@ -10,6 +10,7 @@ from postroom.app.compose import App
 from postroom.cli.asking import orgs_of, the_one
 from postroom.cli.context import opened
 from postroom.cli.explain_json import story_json
+from postroom.cli.in_quarantine import held_as
 from postroom.cli.messages import find_message
 from postroom.cli.tables import cell, facts, json_line, short, shown, table
 from postroom.cli.words import disagree
@@ -52,7 +53,7 @@ def _find(app: App, words: str) -> MessageView:
         documents = [view for org in orgs for view in documents_named(app.database, org, words)]
         if documents:
             return find_message(app, orgs, str(the_one(documents, words, "document", _candidate).message_id))
-        held = app.quarantine.named(words)
+        held = held_as(app, words)
         if held:
             raise _in_quarantine(words, held) from error
         fix = f"{error.fix}; postroom quarantine list --all those that no org got"

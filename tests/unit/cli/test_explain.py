@@ -182,17 +182,26 @@ def test_a_documents_id_names_its_message(room: Room) -> None:
     assert told["message"]["id"] == document["message"]
 
 
-def test_a_mail_that_no_org_has_is_looked_for_in_quarantine(room: Room) -> None:
+@pytest.mark.parametrize("spelling", ["<1@a.example>", "1@a.example"])
+def test_a_mail_that_no_org_has_is_found_in_quarantine(room: Room, spelling: str) -> None:
     room.deliver("nope")
     room.fetch()
 
-    answer = room.call("explain", "<1@a.example>")
+    answer = room.call("explain", spelling)
 
     assert answer.code == 64
-    assert (
-        "Fix: postroom messages lists them; postroom quarantine list --all those that no org got\n"
-        in answer.err
-    )
+    assert f"no org has {spelling}: it is quarantine entry 1 (held)  [E-NOT-FOUND]" in answer.err
+    assert "Fix: postroom quarantine show 1\n" in answer.err
+
+
+def test_what_is_found_nowhere_names_both_lists(room: Room) -> None:
+    room.deliver("nope")
+    room.fetch()
+
+    answer = room.call("explain", "<2@a.example>")
+
+    assert answer.code == 64
+    assert "Fix: postroom messages lists them; postroom quarantine list --all " in answer.err
 
 
 @pytest.mark.parametrize("spelling", ["<7@a.example>", "7@a.example"])
