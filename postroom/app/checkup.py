@@ -17,7 +17,7 @@ from postroom.config.settings import MaildirFolder, Recipients, Settings
 from postroom.db.engine import open_database
 from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, revision
-from postroom.errors import FileFault, MaildirUnusable, OrgUnknown, PostroomError, SchemaMismatch
+from postroom.errors import FileFault, MaildirUnusable, PinnedOrgMissing, PostroomError, SchemaMismatch
 from postroom.fetcher.probe import Step, probe
 
 _SHELVES = ("new", "cur", "tmp")
@@ -82,7 +82,7 @@ def _org(settings: Settings, recipients: Recipients) -> Iterator[Step]:
     if known:
         yield Step("org", slug)
     else:
-        error = OrgUnknown(f'there is no org "{slug}"', fix=f"postroom org add {slug}")
+        error = PinnedOrgMissing(f'there is no org "{slug}"', fix=f"postroom org add {slug}")
         yield Step("org", str(error), error)
 
 

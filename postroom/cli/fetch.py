@@ -103,7 +103,7 @@ def _since(app: App, wish: Wish) -> datetime | None:
     try:
         return app.now() - timedelta(seconds=seconds_of(wish.since))
     except ValueError as error:
-        raise UsageFault(f"--since: {error}") from error
+        raise UsageFault(f"--since: {error}", fix="such as 7d, 12h or 90s") from error
 
 
 def _report(outcome: Round, wish: Wish, *, seconds: float) -> int:

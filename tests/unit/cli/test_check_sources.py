@@ -29,10 +29,10 @@ def test_a_source_of_an_org_that_is_not_there_fails(terminal: Terminal, tmp_path
 
     answer = terminal.call("check", "--connect")
 
-    assert answer.code == 67
+    assert answer.code == 78
     assert (
-        ' FAIL org      there is no org "acme"  [E-ORG-UNKNOWN]\n      Fix: postroom org add acme\n'
-        "      More: postroom help E-ORG-UNKNOWN\n"
+        ' FAIL org      there is no org "acme"  [E-SOURCE-ORG]\n      Fix: postroom org add acme\n'
+        "      More: postroom help E-SOURCE-ORG\n"
     ) in answer.out
 
 
