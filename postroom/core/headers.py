@@ -12,6 +12,9 @@ Raw = (
     bytes | bytearray | memoryview
 )  # anything that slices like bytes; an mmap is wrapped in a memoryview first
 
+NO_BLANK_LINE = "no blank line after the header"
+"""The defect of a header whose end was guessed from the text that follows."""
+
 _LOST_IN_A_ROW = 3  # so many lines that are no field: this is text, the blank line before it is missing
 
 
@@ -163,7 +166,7 @@ class _Reading:
         self.defects["damaged header line"] = None
         if self.lost_in_a_row == _LOST_IN_A_ROW:
             self.body_start = self.first_lost
-            self.defects["no blank line after the header"] = None
+            self.defects[NO_BLANK_LINE] = None
             return True
         self._next_line(self.position)
         return False
@@ -178,6 +181,6 @@ class _Reading:
     def result(self) -> HeaderBlock:
         if self.body_start is None and self.lost_in_a_row and self.first_lost is not None:
             self.body_start = self.first_lost  # the text that nothing divides from the header
-            self.defects["no blank line after the header"] = None
+            self.defects[NO_BLANK_LINE] = None
         body_start = self.stop if self.body_start is None else self.body_start
         return HeaderBlock(tuple(self.fields), body_start, tuple(self.defects), tuple(self.limits))

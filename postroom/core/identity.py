@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 
 from postroom.core.headers import Field, HeaderBlock
 
@@ -13,7 +14,6 @@ _LIKE_A_CONFLICT = re.compile(rb"#(?:[0-9a-f]{12}|[0-9a-f]{64})\Z")
 _LONGEST = 998  # RFC 5322 2.1.1: no line is longer
 _SYNTHETIC = "sha256:"
 _COVERED = frozenset({"from", "date", "message-id", "subject", "mime-version"})
-_BLOCK = 1024 * 1024
 
 
 def message_id(block: HeaderBlock) -> str | None:
@@ -36,9 +36,11 @@ def message_id(block: HeaderBlock) -> str | None:
     return None if text.startswith(_SYNTHETIC) else text
 
 
-def content_sha256(raw: bytes, block: HeaderBlock) -> str:
+def content_sha256(block: HeaderBlock, body: Iterable[bytes]) -> str:
     """Return the hex digest of what makes a mail this mail, whatever road it came by.
 
+    `body` is what follows the header, cut anywhere; one piece at a time is held, so that a mail of any size
+    takes no more room than its pieces.
     Covers From, Date, Message-ID, Subject, MIME-Version, the top-level Content-* fields, unfolded, and the
     body with line ends normalised and trailing blank lines cut.  So the copy from IMAP (CRLF) and that from a
     Maildir (LF), with other Received, ARC, DKIM and spam headers, have the same digest.
@@ -48,7 +50,7 @@ def content_sha256(raw: bytes, block: HeaderBlock) -> str:
         digest.update(field.key.encode() + b":" + field.unfolded + b"\n")
     digest.update(b"\n")
     blank = 0
-    for chunk in _normalised(raw, block.body_start):
+    for chunk in _normalised(body):
         lines = chunk.rstrip(b"\n")
         if lines:
             digest.update(b"\n" * blank + lines)
@@ -71,16 +73,15 @@ def _is_covered(field: Field) -> bool:
     return field.key in _COVERED or field.key.startswith("content-")
 
 
-def _normalised(raw: bytes, start: int) -> list[bytes]:
-    """Return the body in blocks with LF for CRLF and CR; a block never ends between a CR and its LF."""
-    blocks = []
-    while start < len(raw):
-        end = min(start + _BLOCK, len(raw))
-        if raw[end - 1 : end] == b"\r" and raw[end : end + 1] == b"\n":
-            end += 1
-        blocks.append(raw[start:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-        start = end
-    return blocks
+def _normalised(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces with LF for CRLF and CR; a CR at the end of one waits for the LF of the next."""
+    waiting = b""
+    for piece in pieces:
+        text = waiting + piece
+        waiting = text[-1:] if text.endswith(b"\r") else b""
+        yield text.removesuffix(waiting).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if waiting:
+        yield b"\n"
 
 
 def _is_utf8(value: bytes) -> bool:

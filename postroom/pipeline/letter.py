@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
+from itertools import chain
 
 from postroom.core import identity
 from postroom.core.addresses import mailboxes
 from postroom.core.dates import read_date
-from postroom.core.headers import Field, HeaderBlock, read_header_block
-from postroom.core.limits import Limits
+from postroom.core.headers import NO_BLANK_LINE, Field, HeaderBlock, read_header_block
+from postroom.core.limits import MIB, Limits
 from postroom.core.routing import Rule, Target, targets
 from postroom.core.words import text
 from postroom.errors import SourceChanged
 from postroom.fetcher.source import Fetched
+from postroom.plainfile import open_plain
 
 _SHOWN = 998
 
@@ -33,16 +38,18 @@ class Letter:
 
 
 def read_letter(fetched: Fetched, rule: Rule, limits: Limits) -> Letter:
-    """Return the letter in a fetched file.
+    """Return the letter in a fetched file, read in blocks; of one over the size limit, only the header.
 
-    Raises SourceChanged when the file is gone; nothing in the bytes can make it raise.
+    Raises SourceChanged when the file is gone, cannot be read, or has other bytes than were fetched; nothing
+    in the bytes can make it raise.
     """
     try:
-        raw = fetched.path.read_bytes()
+        with open_plain(fetched.path) as file:
+            block, content = _read(file, fetched, limits)
     except FileNotFoundError as error:
         raise SourceChanged(f"{fetched.path} is gone") from error
-    block = read_header_block(raw, limits=limits)
-    content = identity.content_sha256(raw, block)
+    except OSError as error:
+        raise SourceChanged(f"cannot read {fetched.path}: {error.strerror or error}") from error
     return Letter(
         fetched=fetched,
         targets=targets(block, rule),
@@ -53,6 +60,48 @@ def read_letter(fetched: Fetched, rule: Rule, limits: Limits) -> Letter:
         subject=_capped(text(block.first("Subject"))),
         sent_at=_date(block),
     )
+
+
+def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, str]:
+    """Return the header and the content digest."""
+    pieces = _Pieces(file)
+    head = pieces.take(limits.header_bytes * 2)
+    block = read_header_block(head, limits=limits)
+    if not fetched.whole or fetched.message_bytes > limits.message_bytes:
+        return block, identity.content_sha256(block, ())
+    if not _ends_within(head, block):  # no real mail: only all of it says where its body starts
+        head += b"".join(pieces)
+        block = read_header_block(head, limits=limits)
+    content = identity.content_sha256(block, chain((head[block.body_start :],), pieces))
+    if pieces.digest.hexdigest() != fetched.sha256:
+        raise SourceChanged(f"{fetched.path} changed while it was read")
+    return block, content
+
+
+def _ends_within(head: bytes, block: HeaderBlock) -> bool:
+    """Return whether what comes after `head` cannot change where the header ends."""
+    return block.body_start < len(head) and NO_BLANK_LINE not in block.defects
+
+
+class _Pieces:
+    """The bytes of a file, a megabyte at a time, and the digest of what was given out."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._file.read(MIB):
+            self.digest.update(piece)
+            yield piece
+
+    def take(self, most: int) -> bytes:
+        """Return so many bytes, or all where there are fewer."""
+        taken = bytearray()
+        while len(taken) < most and (piece := self._file.read(most - len(taken))):
+            taken += piece
+        self.digest.update(taken)
+        return bytes(taken)
 
 
 def _date(block: HeaderBlock) -> datetime | None:

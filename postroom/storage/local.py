@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
+from postroom.plainfile import open_plain
 
 _BLOCK = 1024 * 1024
 
@@ -84,15 +85,20 @@ class LocalStore:
 
 
 def _checked_blocks(path: Path, sha256: str) -> Iterator[bytes]:
-    """Yield the file in blocks; its last block is followed by SourceChanged when the digest is another."""
+    """Yield the file in blocks; its last block is followed by SourceChanged when the digest is another.
+
+    What fails at this file, which is another's, says nothing of the archive: that is SourceChanged too.
+    """
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
                 yield block
     except FileNotFoundError as error:
         raise SourceChanged(f"{path} is gone") from error
+    except OSError as error:
+        raise SourceChanged(f"cannot read {path}: {error.strerror or error}") from error
     if digest.hexdigest() != sha256:
         raise SourceChanged(f"{path} changed while it was read")
 

@@ -20,7 +20,7 @@ class ObjectStore(Protocol):
     def put_file(self, key: str, path: Path, sha256: str) -> None:
         """Store the bytes of the file at `path`, which must have the hex digest `sha256`.
 
-        Raises SourceChanged when the file is gone or has other bytes, StoreUnavailable.
+        Raises SourceChanged when the file is gone, cannot be read or has other bytes, StoreUnavailable.
         """
         ...
 

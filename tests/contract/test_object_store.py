@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,23 @@ def test_a_file_that_changed_is_not_stored(store: ObjectStore, tmp_path: Path) -
 
     with pytest.raises(ObjectMissing):
         store.get(KEY, DIGEST)
+
+
+@pytest.mark.parametrize("what", ["folder", "link", "pipe"])
+def test_what_is_no_plain_file_says_nothing_of_the_archive(
+    store: ObjectStore, tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "put in its place"
+    (tmp_path / "secret").write_bytes(b"abc")
+    acts: dict[str, Callable[[], object]] = {
+        "folder": path.mkdir,
+        "link": lambda: path.symlink_to(tmp_path / "secret"),
+        "pipe": lambda: os.mkfifo(path),
+    }
+    acts[what]()
+
+    with pytest.raises(SourceChanged, match="cannot read"):
+        store.put_file("ab/raw/x", path, hashlib.sha256(b"abc").hexdigest())
 
 
 def test_a_file_that_vanished_is_said_to_be_gone(store: ObjectStore, tmp_path: Path) -> None:
