@@ -15,7 +15,7 @@ from postroom.core.routing import Rule, address_pattern, slug_in
 from postroom.db.quarantine import HeldMail
 from postroom.db.values import Org
 from postroom.errors import Unroutable, UsageFault
-from postroom.fetcher.files import INGEST, mails_in
+from postroom.fetcher.files import INGEST, Skipped, mails_in
 from postroom.fetcher.source import Batch, Fetched
 from postroom.jobs.tasks import announce_due, extract_due
 from postroom.pipeline.accept import accept
@@ -32,11 +32,11 @@ class _Chosen:
         return {slug: self.org for slug in slugs if slug == self.org.slug}
 
 
-def ingest(app: App, paths: Iterable[Path], recipient: str) -> Iterator[Tally]:
+def ingest(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skipped]) -> Iterator[Tally]:
     """Take the mails in `paths` as if they had come for `recipient`; yield what became of each one.
 
-    Safe to repeat: what is there already is a duplicate.  Raises Unroutable, OrgUnknown, FileFault,
-    NotAMessage and outages; what was yielded until then is safe.
+    What is no message goes to `skipped`.  Safe to repeat: what is there already is a duplicate.  Raises
+    Unroutable, OrgUnknown, FileFault and outages; what was yielded until then is safe.
     """
     slug, refusal = slug_in(recipient, address_pattern(app.settings.orgs.address))
     if slug is None:
@@ -45,7 +45,7 @@ def ingest(app: App, paths: Iterable[Path], recipient: str) -> Iterator[Tally]:
     desk = desk_for(app, INGEST, rule)
     with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
         for path in paths:
-            for fetched in mails_in(path, Path(spool)):
+            for fetched in mails_in(path, Path(spool), skipped):
                 yield accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
 
 

@@ -14,6 +14,8 @@ from postroom.app.compose import App
 from postroom.cli.context import opened
 from postroom.cli.tables import shown
 from postroom.cli.words import tally_words
+from postroom.errors import NotAMessage
+from postroom.fetcher.files import Skipped
 from postroom.pipeline.tally import Tally
 
 
@@ -28,11 +30,12 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], recipient: str, as_json:
     """Take the mails in FILE... as if they had come for ADDR, and take their documents out.
 
     A FILE is one message, an mbox, a Maildir, or a folder of .eml files.  What postroom has already is a
-    duplicate, so an interrupted import is simply started again.
+    duplicate, so an interrupted import is simply started again.  What is no message is skipped and named.
     """
     with opened(ctx) as app:
         tally = Tally()
-        for number, one in enumerate(_each(app, paths, recipient), start=1):
+        skipped: list[Skipped] = []
+        for number, one in enumerate(_each(app, paths, recipient, skipped), start=1):
             tally += one
             if not as_json and number % 100 == 0:
                 click.echo(f"{number} mails ...", err=True)
@@ -41,16 +44,26 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], recipient: str, as_json:
         click.echo(json.dumps({name: getattr(tally, name) for name in _SHOWN}))
     else:
         click.echo(tally_words(tally))
+    _tell(skipped)
 
 
-def _each(app: App, paths: Iterable[Path], recipient: str) -> Iterator[Tally]:
+def _tell(skipped: list[Skipped]) -> None:
+    """Name what was not taken and end with its error; what cannot be read wins over what is no mail."""
+    if len(skipped) > 1:
+        for error in skipped:
+            click.echo(f"skipped: {shown(str(error))}", err=True)
+    for error in sorted(skipped, key=lambda error: isinstance(error, NotAMessage)):
+        raise error if len(skipped) == 1 else type(error)(f"{len(skipped)} files were skipped", fix=error.fix)
+
+
+def _each(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skipped]) -> Iterator[Tally]:
     """Yield what became of each mail, and say of each path that holds none that it does."""
     for path in paths:
-        found = False
-        for tally in take(app, [path], recipient):
+        before, found = len(skipped), False
+        for tally in take(app, [path], recipient, skipped):
             found = True
             yield tally
-        if not found:
+        if not found and len(skipped) == before:
             why = "; of a folder, a Maildir and files that end with .eml are taken" if path.is_dir() else ""
             click.echo(f"no mail in {shown(str(path))}{why}", err=True)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import mailbox
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,23 +18,45 @@ from postroom.fetcher.source import Fetched
 INGEST = "ingest"
 """The source name of mails taken by hand."""
 
+Skipped = NotAMessage | FileFault
+"""Why a file was not taken."""
+
 _LOOKED_AT = 64 * 1024
 
 
-def mails_in(path: Path, spool: Path) -> Iterator[Fetched]:
+def mails_in(path: Path, spool: Path, skipped: list[Skipped]) -> Iterator[Fetched]:
     """Yield every mail in `path`, oldest name first; the mails of an mbox are spooled one at a time.
 
-    A yielded spool file lives until the next mail is asked for.  Raises FileFault, and NotAMessage for a file
-    without any header field.
+    A file without any header field, and in a folder one that cannot be read, goes to `skipped` and holds up
+    no other.  A yielded spool file lives until the next mail is asked for.  Raises FileFault.
     """
-    try:
+    with _explained(path):
         if path.is_dir():
-            for file in _files_in(path):
-                yield _whole_file(file)
+            yield from _each(_files_in(path), skipped)
         elif _starts_an_mbox(path):
             yield from _mbox(path, spool)
         else:
-            yield _whole_file(path)
+            try:
+                yield _whole_file(path)
+            except NotAMessage as error:
+                skipped.append(error)
+
+
+def _each(files: Iterable[Path], skipped: list[Skipped]) -> Iterator[Fetched]:
+    for file in files:
+        try:
+            with _explained(file):
+                fetched = _whole_file(file)
+        except (NotAMessage, FileFault) as error:
+            skipped.append(error)
+        else:
+            yield fetched
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FileFault(
             f"cannot read {path}: {error.strerror}", fix="check the name and its rights"
@@ -43,7 +66,7 @@ def mails_in(path: Path, spool: Path) -> Iterator[Fetched]:
 def _files_in(folder: Path) -> list[Path]:
     if (folder / "new").is_dir() and (folder / "cur").is_dir():
         return [folder / shelf / name for shelf in ("cur", "new") for name in maildir.listing(folder, shelf)]
-    return sorted(folder.glob("*.eml"))
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".eml" and path.is_file())
 
 
 def _starts_an_mbox(path: Path) -> bool:
@@ -80,7 +103,7 @@ def _fetched(origin: Path, path: Path, name: str, sha256: str) -> Fetched:
     status = path.stat()
     return Fetched(
         place=Place(INGEST, str(origin.parent.absolute()), file_name=name),
-        path=path,
+        path=path.resolve(),  # a person may name a link; whoever reads the file later follows none
         sha256=sha256,
         size_bytes=status.st_size,
         internal_date=datetime.fromtimestamp(origin.stat().st_mtime, UTC),
