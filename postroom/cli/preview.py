@@ -79,7 +79,7 @@ def _facts(one: _Foreseen) -> dict[str, object]:
         **named,
         "from": one.sender,
         "size": seen.size_bytes,
-        "reason": seen.held.reason if seen.held else None,
+        "reason": seen.held.reason if seen.held else seen.why or None,
     }
 
 
@@ -94,6 +94,8 @@ def _why(app: App, one: _Foreseen) -> str:
         return f"for {one.org}"
     if one.seen.held:
         return f"{one.seen.held.reason}{_way_out(app, one.seen.held)}"
+    if one.seen.verdict is Verdict.UNREADABLE:
+        return one.seen.why
     if one.seen.verdict is Verdict.LEFT:
         return "no such org, and orgs.unknown leaves it there"
     return "was taken before"
@@ -115,11 +117,13 @@ def _sum(found: Sequence[_Foreseen]) -> str:
     taken = sum(verdict in _TAKEN for verdict in verdicts)
     orgs = {one.org for one in found if one.seen.verdict in _TAKEN}
     held, left = verdicts.count(Verdict.QUARANTINED), verdicts.count(Verdict.LEFT)
+    unreadable = verdicts.count(Verdict.UNREADABLE)
     had = sum(verdict in _HAD for verdict in verdicts)
     said = [
         f"{taken} for {counted(len(orgs), 'org')}" if taken else "",
         f"{held} to quarantine" if held else "",
         counted(had, "duplicate") if had else "",
         f"{left} left alone" if left else "",
+        f"{unreadable} that cannot be read" if unreadable else "",
     ]
     return f"{counted(mails, 'mail')}: {', '.join(filter(None, said))}"

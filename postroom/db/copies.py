@@ -15,7 +15,7 @@ from postroom.core.places import Cursor, Place
 from postroom.db.dialect import insert_new
 from postroom.db.machinery import FolderCursor, Quarantine, Sighting
 from postroom.db.models import InboundMessage
-from postroom.db.values import Held, Intake, Key, Seen, Verdict
+from postroom.db.values import STAYING, Held, Intake, Key, Seen, Verdict
 
 _AT_ONCE = 200
 _T = TypeVar("_T")
@@ -50,8 +50,8 @@ def is_one_of(keys: Sequence[Key]) -> Any:
 
 
 def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
-    """Write one sighting per copy and org; a copy met again keeps its verdict, unless it was left."""
-    _forget_left(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
+    """Write one sighting per copy and org; a copy met again keeps its verdict, unless it stayed."""
+    _forget_staying(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
     for seen in intake.seen:
         quarantine_id = _hold(session, seen.held, now) if seen.held else None
         values = _columns(seen, now) | {
@@ -78,9 +78,9 @@ def _as_recognised(session: Session, seen: Seen) -> dict[str, Any]:
     return dict(earlier or {})
 
 
-def _forget_left(session: Session, places: Sequence[Place]) -> None:
+def _forget_staying(session: Session, places: Sequence[Place]) -> None:
     for piece in pieces(places):
-        session.execute(delete(Sighting).where(_is_at(piece), Sighting.verdict == Verdict.LEFT.value))
+        session.execute(delete(Sighting).where(_is_at(piece), Sighting.verdict.in_(STAYING)))
 
 
 def _hold(session: Session, held: Held, now: datetime) -> int:
@@ -121,7 +121,7 @@ def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> No
     for piece in pieces(places):
         session.execute(
             update(Sighting)
-            .where(_is_at(piece), Sighting.settled_at.is_(None), Sighting.verdict != Verdict.LEFT.value)
+            .where(_is_at(piece), Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
             .values(settled_at=now)
         )
 
@@ -131,7 +131,7 @@ def unsettled(session: Session, source_name: str) -> list[Place]:
     rows = session.scalars(
         select(Sighting)
         .where(Sighting.source_name == source_name, Sighting.settled_at.is_(None))
-        .where(Sighting.verdict != Verdict.LEFT.value)
+        .where(Sighting.verdict.not_in(STAYING))
         .order_by(Sighting.id)
     )
     return list(dict.fromkeys(place_of(row) for row in rows))

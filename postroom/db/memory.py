@@ -14,7 +14,7 @@ from postroom.db.copies import move_cursor, pieces, place_of
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
 from postroom.db.models import OrgAlias, OrgRow
-from postroom.db.values import Verdict
+from postroom.db.values import STAYING, Verdict
 
 
 class SourceMemory:
@@ -49,10 +49,15 @@ class SourceMemory:
                 found.update(self._sightings(session, folder, piece))
         return found & set(fingerprints)
 
+    def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
+        with self._database.read() as session:
+            rows = sorted(self._staying(session, Verdict.UNREADABLE), key=lambda row: (row.seen_at, row.uid))
+            return [place_of(row) for row in rows if (row.folder, row.uidvalidity) == (folder, uidvalidity)]
+
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read() as session:
             newest = _newest_org(session)
-            stale = [place_of(row) for row in self._left(session) if newest and row.seen_at <= newest]
+            stale = [place_of(row) for row in self._staying(session, Verdict.LEFT) if newest and row.seen_at <= newest]
         here = [place for place in stale if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return sorted(here, key=lambda place: place.uid)
 
@@ -70,22 +75,22 @@ class SourceMemory:
     def left_alone(self) -> set[str]:
         with self._database.read() as session:
             newest = _newest_org(session)
-            left = self._left(session)
+            left = self._staying(session, Verdict.LEFT)
             return {row.file_name for row in left if newest is None or row.seen_at > newest}
 
-    def _left(self, session: Session) -> Sequence[Sighting]:
-        """Return the sightings of copies that were left alone: few, and all of them unsettled.
+    def _staying(self, session: Session, verdict: Verdict) -> Sequence[Sighting]:
+        """Return the sightings of copies that stayed where they are: few, and all of them unsettled.
 
         Nothing more is asked of the database, or SQLite would prefer an index over all that was ever seen.
         """
         mine = (Sighting.source_name == self._source_name, Sighting.settled_at.is_(None))
-        return session.scalars(select(Sighting).where(*mine, Sighting.verdict == Verdict.LEFT.value)).all()
+        return session.scalars(select(Sighting).where(*mine, Sighting.verdict == verdict.value)).all()
 
     def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
         mine = (Sighting.source_name == self._source_name, Sighting.folder == folder)
         rows = session.scalars(
             select(Sighting).where(
-                *mine, Sighting.message_id_sha256.in_(digests), Sighting.verdict != Verdict.LEFT
+                *mine, Sighting.message_id_sha256.in_(digests), Sighting.verdict.not_in(STAYING)
             )
         )
         return [Fingerprint(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows]

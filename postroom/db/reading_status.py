@@ -17,7 +17,7 @@ from postroom.db.machinery import Sighting, SourceState, Work
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
-from postroom.db.values import Verdict
+from postroom.db.values import STAYING, Verdict
 
 _TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
 
@@ -60,9 +60,9 @@ def copies_since(database: Database, source_name: str, since: datetime) -> int:
 def oldest_unsettled(database: Database) -> dict[str, datetime]:
     """Return, per source, when the oldest copy reached it that is decided, but not let go.
 
-    Copies that were left alone on purpose do not count.
+    Copies that were left alone on purpose do not count, nor do those that cannot be read.
     """
-    waiting = (Sighting.settled_at.is_(None), Sighting.verdict != Verdict.LEFT.value)
+    waiting = (Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
     oldest = select(Sighting.source_name, func.min(Sighting.internal_date)).where(*waiting)
     with database.read() as session:
         return dict(session.execute(oldest.group_by(Sighting.source_name)).all())

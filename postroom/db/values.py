@@ -25,6 +25,10 @@ class Verdict(StrEnum):
     QUARANTINED = "quarantined"
     LEFT = "left"  # no such org, and the source is told to leave such mail alone
     KNOWN = "known"  # recognised by its fingerprint, body not read
+    UNREADABLE = "unreadable"  # the server lists it, but cannot give it
+
+
+STAYING = (Verdict.LEFT.value, Verdict.UNREADABLE.value)  # at their source, never settled, met again
 
 
 class Key(NamedTuple):
@@ -104,6 +108,7 @@ class Seen:
     key: Key | None = None
     held: Held | None = None
     settled: bool = False
+    why: str = ""  # for the log, where the verdict alone does not say it
 
 
 @dataclass(frozen=True, slots=True)

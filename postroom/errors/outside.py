@@ -173,6 +173,17 @@ class ServerFault(SourceUnavailable):
     code = "E-IMAP-SERVER"
 
 
+class MailUnreadable(ServerFault):
+    """The mail server lists a mail, but cannot give it; all others were taken.
+
+    Look at it with another mail program and in the server's log: a file may be damaged, or not the
+    server's to read.  It is tried again at every poll, and taken once it can be read; a mail that is lost
+    for good can be removed from the mailbox.
+    """
+
+    code = "E-IMAP-MAIL"
+
+
 class SettleFailed(SourceUnavailable):
     """The mail is safe, but the mailbox or Maildir refused the after-action.
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from postroom.config.settings import Action, Mailbox
 from postroom.core.limits import Limits
-from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.core.places import Cursor, Place
 from postroom.errors import FolderRefused
-from postroom.fetcher.batching import in_batches, in_chunks
+from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_connection import Connection, Opened
-from postroom.fetcher.imap_cursor import Reading, begin
-from postroom.fetcher.imap_listing import LISTED_AT_ONCE, Listed, highest_uid, list_mails, new_uids
+from postroom.fetcher.imap_cursor import begin
+from postroom.fetcher.imap_folder import FolderPass
+from postroom.fetcher.imap_listing import highest_uid
 from postroom.fetcher.imap_settle import settle
-from postroom.fetcher.source import Batch, KnownCopy, Memory
+from postroom.fetcher.imap_trouble import Trouble
+from postroom.fetcher.source import Batch, Memory
 from postroom.fetcher.spool import Spool
 
 
@@ -58,15 +60,18 @@ class ImapSource:
         Known copies, which cost no body, count neither towards `limit` nor to the size of a batch.
 
         A folder that is refused holds up no other: the rest is yielded, then FolderRefused says which it was.
-        Also raises StoreUnavailable when the spool cannot be written.
+        Nor does a mail that cannot be read hold up another: at the end MailUnreadable names those.  Also
+        raises StoreUnavailable when the spool cannot be written.
         """
         refused: list[FolderRefused] = []
+        trouble = Trouble()
         self._connection.ready()
         try:
             for folder in self._settings.folders:
                 try:
-                    for batch in self._folder(folder, memory, limit, self._bound(since)):
+                    for batch in self._folder(folder, memory, limit, self._bound(since), trouble):
                         limit -= len(batch.fetched)
+                        trouble.add(batch.unreadable)
                         yield batch
                         self._spool.empty()
                 except FolderRefused as error:
@@ -75,6 +80,7 @@ class ImapSource:
             self._spool.empty()
         if refused:
             raise refused[0]
+        trouble.tell()
 
     def settle(self, places: Sequence[Place]) -> Sequence[Place]:
         """Apply the after-action by UID; see imap_settle for the ways of servers without MOVE or UIDPLUS."""
@@ -100,7 +106,9 @@ class ImapSource:
             return since
         return self._now() - timedelta(seconds=self._settings.since_seconds)
 
-    def _folder(self, folder: str, memory: Memory, limit: int, since: datetime | None) -> Iterator[Batch]:
+    def _folder(
+        self, folder: str, memory: Memory, limit: int, since: datetime | None, trouble: Trouble
+    ) -> Iterator[Batch]:
         if limit <= 0:
             return
         opened = self._connection.select(folder, read_only=self._read_only)
@@ -110,84 +118,15 @@ class ImapSource:
             Cursor(folder, opened.uidvalidity, last_uid=0, since=since, since_until_uid=highest),
             remember=not self._dry,
         )
-        for batch in self._left_alone(memory, opened, limit):
-            limit -= len(batch.fetched)
-            yield batch
-        if highest > reading.cursor.last_uid:
-            yield from self._new(memory, opened, reading, limit)
-
-    def _left_alone(self, memory: Memory, opened: Opened, limit: int) -> Iterator[Batch]:
-        """Yield the mails once left alone for want of an org; they do not move the cursor."""
-        uids = sorted(place.uid for place in memory.left(opened.folder, opened.uidvalidity))[:limit]
-        mails = self._list(opened, uids, message_ids=False)
+        removes = self._settings.after.action in {Action.MOVE, Action.DELETE}
         reader = self._reader(opened)
-        for batch in in_batches(mails, reader.fetched_bytes):
-            if fetched := reader.read(batch):
-                yield Batch(fetched)
-
-    def _new(self, memory: Memory, opened: Opened, reading: Reading, limit: int) -> Iterator[Batch]:
-        """Yield the mails after the cursor; a batch's cursor stands before the first not yet yielded."""
-        uids = new_uids(self._connection, opened, reading.cursor)
-        reached = reading.cursor.last_uid
-        for chunk in in_chunks(uids, LISTED_AT_ONCE):
-            for batch in self._chunk(memory, opened, reading, chunk, limit):
-                limit -= len(batch.fetched)
-                if batch.cursor is not None:
-                    reached = batch.cursor.last_uid
-                yield batch
-            if limit <= 0:
-                return
-        if reached < reading.highest:
-            yield Batch((), cursor=reading.taken_up_to(reading.highest))
-
-    def _chunk(
-        self, memory: Memory, opened: Opened, reading: Reading, uids: Sequence[int], limit: int
-    ) -> Iterator[Batch]:
-        listed = self._list(opened, uids, message_ids=any(map(reading.may_be_known, uids)))
-        wanted = [mail for mail in listed if not reading.declines(mail.uid, mail.internal_date)]
-        known = self._known(memory, opened, reading, wanted)
-        recognised = {copy.place.uid for copy in known}
-        fresh = [mail for mail in wanted if mail.uid not in recognised]
-        reader = self._reader(opened)
-        if known:
-            first_fresh = fresh[0].uid if fresh else uids[-1] + 1
-            yield Batch((), known, reading.taken_up_to(first_fresh - 1))
-        for batch in in_batches(fresh[:limit], reader.fetched_bytes):
-            done = batch[-1].uid == fresh[-1].uid
-            yield Batch(reader.read(batch), cursor=reading.taken_up_to(uids[-1] if done else batch[-1].uid))
-
-    def _known(
-        self, memory: Memory, opened: Opened, reading: Reading, mails: Sequence[Listed]
-    ) -> tuple[KnownCopy, ...]:
-        """Return the copies that need not be read again.
-
-        Never where the after-action removes mails: none is deleted on the strength of a fingerprint.
-        """
-        if self._settings.after.action in {Action.MOVE, Action.DELETE}:
-            return ()
-        prints: dict[int, Fingerprint] = {}
-        for mail in mails:
-            fingerprint = mail.fingerprint(mail.message_id_sha256)
-            if mail.message_id_sha256 and fingerprint and reading.may_be_known(mail.uid):
-                prints[mail.uid] = fingerprint
-        known = memory.known(opened.folder, set(prints.values())) if prints else set()
-        return tuple(
-            KnownCopy(Place(self.name, opened.folder, opened.uidvalidity, uid), fingerprint)
-            for uid, fingerprint in prints.items()
-            if fingerprint in known
-        )
-
-    def _list(self, opened: Opened, uids: Sequence[int], *, message_ids: bool) -> list[Listed]:
-        found = list_mails(self._connection, opened, uids, message_ids=message_ids, read_only=self._read_only)
-        return [found[uid] for uid in uids if uid in found]
+        yield from FolderPass(reader, memory, reading, trouble, limit, recognises=not removes).batches()
 
     def _reader(self, opened: Opened) -> BodyReader:
         return BodyReader(
-            connection=self._connection,
-            opened=opened,
+            asker=Asker(self._connection, opened, read_only=self._read_only),
             spool=self._spool,
             source=self.name,
             message_bytes=self._limits.message_bytes,
-            read_only=self._read_only,
             now=self._now,
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from postroom.core.places import Cursor, Fingerprint
-from postroom.errors import ServerFault
-from postroom.fetcher.batching import in_chunks
+from postroom.fetcher.imap_asking import Answers, Asker
 from postroom.fetcher.imap_connection import Connection, Opened
 
 LISTED_AT_ONCE = 500  # UIDs of ten digits make a command of 5,500 bytes; servers take 8,000 (RFC 7162 4)
@@ -71,24 +70,22 @@ def still_there(connection: Connection, uids: Sequence[int], *which: str) -> set
     return connection.search(["UID", ",".join(map(str, uids)), *which]) & set(uids)
 
 
-def list_mails(
-    connection: Connection, opened: Opened, uids: Sequence[int], *, message_ids: bool, read_only: bool
-) -> dict[int, Listed]:
-    """Return size and date of each of `uids`, and its Message-ID's digest where asked, without those gone.
+def list_mails(asker: Asker, uids: Sequence[int], *, message_ids: bool, most_refused: int) -> Answers[Listed]:
+    """Return size and date of each of `uids` (LISTED_AT_ONCE at most), and its Message-ID's digest if asked.
 
-    Raises ServerFault, also when the server finds a UID and will not describe it: passing over it loses it.
+    Raises SourceUnavailable.
     """
-    wanted = ["INTERNALDATE", "RFC822.SIZE", *([_MESSAGE_ID_ONLY] if message_ids else [])]
-    listed: dict[int, Listed] = {}
-    for chunk in in_chunks(uids, LISTED_AT_ONCE):
-        connection.stay_in(opened, read_only=read_only)
-        listed |= {mail.uid: mail for mail in _described(connection.fetch(chunk, wanted))}
-        mute = [uid for uid in chunk if uid not in listed]
-        if mute and (there := still_there(connection, mute)):
-            raise ServerFault(
-                f"the server lists UID {min(there)} in {opened.folder!r}, but gives no size of it"
-            )
-    return listed
+    wanted = ["INTERNALDATE", *([_MESSAGE_ID_ONLY] if message_ids else []), "RFC822.SIZE"]
+    return asker.ask(uids, wanted, _described, most_refused=most_refused)
+
+
+def date_alone(asker: Asker, uid: int) -> datetime | None:
+    """Return the date of a mail whose size the server cannot give, if it has at least that.
+
+    Raises SourceUnavailable.
+    """
+    dated = asker.ask([uid], ["INTERNALDATE"], lambda _uid, fields: _moment(fields.get(b"INTERNALDATE")))
+    return dated.given.get(uid)
 
 
 def message_id_sha256(header: bytes) -> str:
@@ -114,11 +111,11 @@ def _search(connection: Connection, opened: Opened, criteria: Sequence[object]) 
     return found
 
 
-def _described(answer: Mapping[int, Mapping[bytes, Any]]) -> Iterator[Listed]:
-    for uid, fields in answer.items():
-        size = fields.get(b"RFC822.SIZE")
-        if isinstance(size, int):
-            yield Listed(uid, size, _moment(fields.get(b"INTERNALDATE")), _listed_message_id(fields))
+def _described(uid: int, fields: Mapping[bytes, Any]) -> Listed | None:
+    size = fields.get(b"RFC822.SIZE")
+    if not isinstance(size, int):
+        return None
+    return Listed(uid, size, _moment(fields.get(b"INTERNALDATE")), _listed_message_id(fields))
 
 
 def _listed_message_id(fields: Mapping[bytes, Any]) -> str:

@@ -43,12 +43,26 @@ class KnownCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableCopy:
+    """A copy that its server lists but cannot give; `size_bytes` is 0 where not even its size can be told."""
+
+    place: Place
+    internal_date: datetime
+    size_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Some copies of one source and folder, and the cursor that is true once they are committed."""
+    """Some copies of one source and folder, and the cursor that is true once they are committed.
+
+    The cursor passes those in `unreadable`: from then on the memory keeps them to be tried again.
+    """
 
     fetched: tuple[Fetched, ...]
     known: tuple[KnownCopy, ...] = ()
     cursor: Cursor | None = None
+    unreadable: tuple[UnreadableCopy, ...] = ()
 
 
 class Memory(Protocol):
@@ -74,6 +88,10 @@ class Memory(Protocol):
         """Return the copies left alone for want of an org, if orgs or aliases were added since."""
         ...
 
+    def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
+        """Return the copies that the server could not give, the one tried longest ago first."""
+        ...
+
     def sighted(self, file_names: Collection[str]) -> set[str]:
         """Return those of `file_names` (Maildir unique names) that have a settled sighting."""
         ...
@@ -96,7 +114,8 @@ class MessageSource(Protocol):
 
         `since` replaces the configured bound of a first connect.  Reading changes nothing at the source.  A
         batch that was not committed is met again next time.  Raises SourceUnavailable (DnsFailed,
-        ConnectFailed, TlsFailed, LoginRefused, FolderRefused, ServerFault, MaildirUnusable).
+        ConnectFailed, TlsFailed, LoginRefused, FolderRefused, ServerFault, MaildirUnusable), and for single
+        mails that cannot be read MailUnreadable, after all others were yielded.
         """
         ...
 

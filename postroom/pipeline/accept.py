@@ -14,7 +14,7 @@ from postroom.core.limits import Limits
 from postroom.core.places import Place
 from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
-from postroom.db.values import Fence, Intake, Key, Org, Raced, Seen, Verdict
+from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen
 from postroom.errors import DatabaseUnavailable, SettleFailed, SourceChanged, StoreUnavailable
 from postroom.fetcher.source import Batch
 from postroom.pipeline.decide import Decision, decisions, slugs
@@ -63,14 +63,14 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
 
 
 def _may_be_settled(seen: Seen) -> bool:
-    return seen.verdict is not Verdict.LEFT and not seen.settled
+    return seen.verdict not in STAYING and not seen.settled
 
 
 def preview(batch: Batch, *, desk: Desk) -> Plan:
     """Return what `accept` would do with a batch; nothing is written anywhere."""
     decided, _orgs = _decide(batch, desk)
     existing = desk.inbox.find(wanted_keys(decided))
-    return make_plan(decided, batch.known, existing, leave=desk.leave_unknown)
+    return make_plan(decided, batch, existing, leave=desk.leave_unknown)
 
 
 def _decide(batch: Batch, desk: Desk) -> tuple[list[Decision], dict[str, Org]]:
@@ -103,7 +103,7 @@ def _archive_and_commit(
     durable: set[str] = set()
     for _ in range(_RACES):
         existing = desk.inbox.find(wanted_keys(decided))
-        plan = make_plan(decided, batch.known, existing, leave=desk.leave_unknown)
+        plan = make_plan(decided, batch, existing, leave=desk.leave_unknown)
         gone = _archive(plan, batch, desk, durable)
         if gone:
             decided = [decision for decision in decided if decision.letter.fetched.place not in gone]

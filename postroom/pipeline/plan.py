@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from postroom.core import identity
 from postroom.core.keys import quarantine_key, raw_key
 from postroom.db.values import Existing, Held, Key, NewMessage, Seen, Verdict
-from postroom.fetcher.source import Fetched, KnownCopy
+from postroom.fetcher.source import Batch, Fetched, KnownCopy, UnreadableCopy
 from postroom.pipeline.decide import Decision
 
 
@@ -28,13 +28,9 @@ def wanted_keys(decisions: Sequence[Decision]) -> set[Key]:
 
 
 def make_plan(
-    decisions: Sequence[Decision],
-    known: Sequence[KnownCopy],
-    existing: Mapping[Key, Existing],
-    *,
-    leave: bool,
+    decisions: Sequence[Decision], batch: Batch, existing: Mapping[Key, Existing], *, leave: bool
 ) -> Plan:
-    """Return what the batch changes, given the rows that are there; `leave` leaves mail for unknown orgs."""
+    """Return what `batch` changes, given the rows that are there; `leave` leaves mail for unknown orgs."""
     plan = Plan()
     shared = {decision.letter.fetched.place for decision in decisions if decision.org}
     for decision in decisions:
@@ -44,7 +40,8 @@ def make_plan(
             plan.seen.append(_seen(decision, Verdict.LEFT))
         else:
             _hold(plan, decision)
-    plan.seen.extend(_known(copy) for copy in known)
+    plan.seen.extend(_known(copy) for copy in batch.known)
+    plan.seen.extend(_unreadable(copy) for copy in batch.unreadable)
     return plan
 
 
@@ -158,4 +155,14 @@ def _known(copy: KnownCopy) -> Seen:
         size_bytes=copy.fingerprint.size_bytes,
         message_id_sha256=copy.fingerprint.message_id_sha256,
         decided_by="(fingerprint)",
+    )
+
+
+def _unreadable(copy: UnreadableCopy) -> Seen:
+    return Seen(
+        place=copy.place,
+        verdict=Verdict.UNREADABLE,
+        internal_date=copy.internal_date,
+        size_bytes=copy.size_bytes,
+        why=copy.reason,
     )

@@ -24,6 +24,7 @@ class Tally:
     quarantined: int = 0
     left: int = 0
     known: int = 0
+    unreadable: int = 0
     bytes: int = 0
     documents: int = 0
     failed: int = 0
@@ -62,6 +63,9 @@ def _say(seen: Seen, ids: Mapping[Key, UUID], slug_of: Mapping[UUID, str], ms: f
         _log.info("stored", **facts, sha256=seen.raw_sha256)
     elif seen.verdict is Verdict.KNOWN:
         _log.debug("known", **facts)
+    elif seen.verdict is Verdict.UNREADABLE:
+        where = f"{seen.place.folder} UID {seen.place.uid}"
+        _log.warning("unreadable", **facts, place=where, reason=seen.why)
     else:
         _log.info(seen.verdict.value, **facts)
 
@@ -75,5 +79,6 @@ def _count(seen: Seen) -> Tally:
         Verdict.QUARANTINED: Tally(quarantined=1),
         Verdict.LEFT: Tally(left=1),
         Verdict.KNOWN: Tally(known=1),
+        Verdict.UNREADABLE: Tally(unreadable=1),
     }
     return counted[seen.verdict]

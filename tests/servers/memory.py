@@ -16,9 +16,13 @@ class MemoryInRam:
         self.fingerprints: dict[str, set[Fingerprint]] = {}
         self.settled: set[str] = set()
         self.alone: list[Place] = []
+        self.not_given: list[Place] = []
         self.orgs_were_added = False
 
     def commit(self, batch: Batch) -> None:
+        met = {copy.place for copy in batch.fetched} | {copy.place for copy in batch.unreadable}
+        self.not_given = [place for place in self.not_given if place not in met]
+        self.not_given += [copy.place for copy in batch.unreadable]
         copies: list[Fetched | KnownCopy] = [*batch.fetched, *batch.known]
         for copy in copies:
             if copy.fingerprint is not None:
@@ -37,6 +41,11 @@ class MemoryInRam:
 
     def known(self, folder: str, fingerprints: Collection[Fingerprint]) -> set[Fingerprint]:
         return self.fingerprints.get(folder, set()) & set(fingerprints)
+
+    def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
+        return [
+            place for place in self.not_given if (place.folder, place.uidvalidity) == (folder, uidvalidity)
+        ]
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         here = [place for place in self.alone if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
