@@ -15,9 +15,10 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from postroom.core.retry import pause_seconds
-from postroom.errors import PostroomError, TransientError
+from postroom.errors import MailUnreadable, PostroomError, TransientError
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.tasks import announce_due, extract_due, poll, rescue_stalled
+from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below
@@ -131,11 +132,14 @@ class Clock:
             self._failures[kit.name] = 0
 
     def _poll_once(self, kit: SourceKit) -> bool:
-        """Return whether there may be more at once."""
-        tally = poll(kit, self._house)
+        """Return whether there may be more at once; one mail that cannot be read is no reason to wait."""
+        counted: list[Tally] = []
+        with suppress(MailUnreadable):  # logged and recorded by the poll itself
+            poll(kit, self._house, report=counted.append)
+        tally = sum(counted, Tally())
         if tally.taken:
             self.wake("extract")
-        met = tally.taken + tally.duplicates + tally.quarantined
+        met = tally.taken + tally.duplicates + tally.quarantined + tally.left
         return met >= kit.max_per_poll and not tally.refused
 
     def _back_off(self, kit: SourceKit) -> None:

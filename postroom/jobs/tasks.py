@@ -56,8 +56,7 @@ def poll(
         return Tally()
     try:
         tally = Tally()
-        renew = partial(_renew_lease, fence, house)
-        with kept(renew, lease_seconds=seconds):
+        with kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
             for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
                 report(counted)
                 tally += counted
