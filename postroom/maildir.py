@@ -21,8 +21,10 @@ from postroom.errors import MaildirUnusable
 Shelf = Literal["new", "cur"]
 
 _SHELVES = ("tmp", "new", "cur")
+_READ: tuple[Shelf, ...] = ("new", "cur")
 _counter = itertools.count(1)
 _LEADING_SECONDS = re.compile(r"\d+")
+_INFO = re.compile(r":[12],[A-Za-z]*\Z")
 
 
 def create(folder: Path) -> None:
@@ -97,35 +99,36 @@ def listing(folder: Path, shelf: Shelf) -> list[str]:
 
 
 def unique(file_name: str) -> str:
-    """Return the part of a file name that stays when a mail moves to cur or its flags change."""
-    return file_name.partition(":")[0]
+    """Return the part of a file name that stays when a mail moves to cur or its flags change.
+
+    Only ":2," or the experimental ":1," with letters, at the very end, is no part of it: people put files
+    here under names of their own, such as "Re: one.eml".
+    """
+    return _INFO.sub("", file_name)
 
 
 def flags(file_name: str) -> str:
     """Return the flag letters after ":2,", "" where there are none."""
-    _, found, letters = file_name.partition(":2,")
+    _, found, letters = file_name[len(unique(file_name)) :].partition(":2,")
     return letters if found else ""
 
 
-def locate(folder: Path, names: Collection[str]) -> dict[str, Path]:
-    """Return where the mails with these unique names lie now, in new or cur; those gone are left out.
+def locate(folder: Path, names: Collection[str]) -> dict[str, list[Path]]:
+    """Return the files that have these unique names now, in new and in cur; those gone are left out.
 
-    A mail reader may move a mail from new to cur at any moment, so new is looked at first.  A rename during
-    a listing can hide a file from it: what is missing is looked for a second time.  Raises MaildirUnusable.
+    Two files can have one name: nobody keeps a person from that.  A mail reader may move a mail from new to
+    cur at any moment, so new is looked at first; and a rename during a listing can hide a file from it, so
+    what is missing is looked for a second time.  Raises MaildirUnusable.
     """
-    found: dict[str, Path] = {}
-    for name in names:
-        with explained("look into", folder / "new"):
-            if _is_there(folder / "new" / name):
-                found[name] = folder / "new" / name
-    for shelf in ("cur", "new", "cur"):
+    found: dict[str, list[Path]] = {}
+    for _ in range(2):
         missing = set(names) - found.keys()
         if not missing:
             break
-        here: Shelf = "cur" if shelf == "cur" else "new"
-        found.update(
-            (unique(name), folder / shelf / name) for name in listing(folder, here) if unique(name) in missing
-        )
+        for shelf in _READ:
+            for file_name in listing(folder, shelf):
+                if unique(file_name) in missing:
+                    found.setdefault(unique(file_name), []).append(folder / shelf / file_name)
     return found
 
 
@@ -173,14 +176,6 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
         file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, ValueError):  # ValueError: a name with NUL in it lies nowhere
-        return False
-    return True
 
 
 def _is_file(path: Path) -> bool:

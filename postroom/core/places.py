@@ -22,6 +22,19 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A Maildir file that was seen before; the name alone would not tell it from another put in its place.
+
+    `internal_date` is the time of the file.
+    """
+
+    file_name: str
+    size_bytes: int
+    internal_date: datetime
+    raw_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What an IMAP server says of a message before its body is read (RFC 9051 2.3.1 - 2.3.5).
 

@@ -128,13 +128,17 @@ def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> No
 
 def unsettled(session: Session, source_name: str) -> list[Place]:
     """Return the copies whose source has not let them go, oldest first."""
-    rows = session.scalars(
+    return list(dict.fromkeys(place_of(row) for row in unsettled_rows(session, source_name)))
+
+
+def unsettled_rows(session: Session, source_name: str) -> Sequence[Sighting]:
+    """Return the sightings of the copies whose source has not let them go, oldest first."""
+    return session.scalars(
         select(Sighting)
         .where(Sighting.source_name == source_name, Sighting.settled_at.is_(None))
         .where(Sighting.verdict.not_in(STAYING))
         .order_by(Sighting.id)
-    )
-    return list(dict.fromkeys(place_of(row) for row in rows))
+    ).all()
 
 
 def place_of(row: Sighting) -> Place:

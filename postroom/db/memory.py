@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from postroom.core.places import Cursor, Fingerprint, Place
-from postroom.db.copies import move_cursor, pieces, place_of
+from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
+from postroom.db.copies import move_cursor, pieces, place_of, unsettled_rows
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
 from postroom.db.models import OrgAlias, OrgRow
@@ -57,26 +57,35 @@ class SourceMemory:
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read() as session:
             newest = _newest_org(session)
-            stale = [place_of(row) for row in self._staying(session, Verdict.LEFT) if newest and row.seen_at <= newest]
+            stale = [
+                place_of(row)
+                for row in self._staying(session, Verdict.LEFT)
+                if newest and row.seen_at <= newest
+            ]
         here = [place for place in stale if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return sorted(here, key=lambda place: place.uid)
 
-    def sighted(self, file_names: Collection[str]) -> set[str]:
-        done: set[str] = set()
+    def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
+        done: list[KnownFile] = []
         with self._database.read() as session:
             for piece in pieces(sorted(file_names)):
                 mine = (Sighting.source_name == self._source_name, Sighting.file_name.in_(piece))
                 # What every place in a Maildir has, said so that the index reaches the name.
                 files = (Sighting.folder == "", Sighting.uidvalidity == 0, Sighting.uid == 0)
                 settled = Sighting.settled_at.is_not(None)
-                done.update(session.scalars(select(Sighting.file_name).where(*mine, *files, settled)))
+                done.extend(map(_file, session.scalars(select(Sighting).where(*mine, *files, settled))))
         return done
 
-    def left_alone(self) -> set[str]:
+    def owed(self) -> Sequence[KnownFile]:
+        with self._database.read() as session:
+            rows = unsettled_rows(session, self._source_name)
+            return [_file(row) for row in rows if row.file_name]
+
+    def left_alone(self) -> Sequence[KnownFile]:
         with self._database.read() as session:
             newest = _newest_org(session)
             left = self._staying(session, Verdict.LEFT)
-            return {row.file_name for row in left if newest is None or row.seen_at > newest}
+            return [_file(row) for row in left if newest is None or row.seen_at > newest]
 
     def _staying(self, session: Session, verdict: Verdict) -> Sequence[Sighting]:
         """Return the sightings of copies that stayed where they are: few, and all of them unsettled.
@@ -120,6 +129,10 @@ def _newest_org(session: Session) -> datetime | None:
     orgs = session.scalar(select(func.max(OrgRow.created_at)))
     aliases = session.scalar(select(func.max(OrgAlias.created_at)))
     return max((moment for moment in (orgs, aliases) if moment is not None), default=None)
+
+
+def _file(row: Sighting) -> KnownFile:
+    return KnownFile(row.file_name, row.size_bytes, row.internal_date, row.raw_sha256)
 
 
 def _cursor(row: FolderCursor) -> Cursor:

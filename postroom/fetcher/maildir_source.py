@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -14,14 +13,18 @@ from imapclient.imap_utf7 import encode as modified_utf7
 
 from postroom import maildir
 from postroom.config.settings import Action, MaildirFolder
-from postroom.core.limits import MIB, Limits
-from postroom.core.places import Place
+from postroom.core.limits import Limits
+from postroom.core.places import KnownFile, Place
 from postroom.errors import MaildirUnusable, SettleFailed
+from postroom.fetcher import maildir_file
 from postroom.fetcher.batching import in_batches, in_chunks
-from postroom.fetcher.source import Batch, Fetched, Memory
+from postroom.fetcher.maildir_file import Taken
+from postroom.fetcher.source import Batch, Memory
 
 _NAMES_AT_ONCE = 500  # asked of the memory in one question
 _MOVES_SEEN = 3  # a mail reader may rename a mail between our look and our act; three times is no accident
+
+_Known = Mapping[str, Sequence[KnownFile]]
 
 
 class MaildirSource:
@@ -30,6 +33,11 @@ class MaildirSource:
     Files are read where they lie and are never renamed or touched before `settle`; a mail over the size limit
     is read like any other, for a file that is here can always be kept.  A Maildir has no first connect, so
     `since` means nothing to it.
+
+    A name proves nothing: other bytes can be put under it at any time.  So a file is passed over as seen only
+    with the size and time it had then, or the same digest; and settled only with the stamp that it had when
+    this object read it.  What an earlier object read and did not settle is read again, and settled when its
+    digest is the one committed.
     """
 
     def __init__(
@@ -37,6 +45,7 @@ class MaildirSource:
     ) -> None:  # limits: none applies to a local file
         del limits
         self._settings = settings
+        self._taken: dict[str, Taken] = {}  # by unique name: what was given out to be committed
 
     @property
     def name(self) -> str:
@@ -45,23 +54,29 @@ class MaildirSource:
     def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
         """Yield the pending mails, oldest first; what vanishes meanwhile is left out.
 
-        One unreadable file holds up no other: the rest is yielded, then MaildirUnusable says which it was.
+        Then those that were committed before and are owed, also at most `limit`: they keep no new mail
+        waiting.  One unreadable file holds up no other: the rest is yielded, then MaildirUnusable says which
+        it was.
         """
         unreadable: list[MaildirUnusable] = []
-        copies = islice(self._copies(memory, unreadable), limit)
-        for fetched in in_batches(copies, lambda copy: copy.size_bytes):
-            yield Batch(fetched)
+        owed = _by_name(memory.owed())
+        fresh = islice(self._fresh(memory, owed, unreadable), limit)
+        yield from self._batches(fresh, owed)
+        yield from self._batches(islice(self._owed(owed, unreadable), limit), owed)
         if unreadable:
             raise unreadable[0]
 
     def settle(self, places: Sequence[Place]) -> Sequence[Place]:
-        """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done."""
+        """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done.
+
+        A file that is not proved to be the one taken is not touched and not done.
+        """
         if self._settings.after.action is Action.KEEP:
             return tuple(places)
         names = {place.file_name for place in places}
         for _ in range(_MOVES_SEEN):
             names -= self._settle_once(names)
-            if not names:
+            if not names & self._taken.keys():
                 break
         return tuple(place for place in places if place.file_name not in names)
 
@@ -70,19 +85,51 @@ class MaildirSource:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def _copies(self, memory: Memory, unreadable: list[MaildirUnusable]) -> Iterator[Fetched]:
-        root, alone = self._settings.path, memory.left_alone()
+    def _batches(self, copies: Iterable[Taken], owed: _Known) -> Iterator[Batch]:
+        for batch in in_batches(copies, lambda copy: copy.fetched.size_bytes):
+            self._taken.update((copy.fetched.place.file_name, copy) for copy in batch)
+            proved = [copy for copy in batch if _has_bytes_of(copy, owed)]
+            yield Batch(
+                tuple(copy.fetched for copy in batch if copy not in proved),
+                owed=tuple(copy.fetched.place for copy in proved),
+            )
+
+    def _fresh(self, memory: Memory, owed: _Known, unreadable: list[MaildirUnusable]) -> Iterator[Taken]:
+        """Yield what was never seen; of two files with one name, the second comes another time."""
+        met: set[str] = set()
+        for path, seen in self._pending(memory, owed):
+            if maildir.unique(path.name) in met or maildir_file.looks_like(path, seen):
+                continue
+            for copy in self._read(path, unreadable):
+                if not any(copy.fetched.sha256 == file.raw_sha256 for file in seen):
+                    met.add(copy.fetched.place.file_name)
+                    yield copy
+
+    def _pending(self, memory: Memory, owed: _Known) -> Iterator[tuple[Path, Sequence[KnownFile]]]:
+        """Yield each file in new/, and in cur/ where asked, with those that were seen under its name."""
+        root, alone = self._settings.path, _by_name(memory.left_alone())
         shelves: tuple[maildir.Shelf, ...] = ("new", "cur") if self._settings.cur else ("new",)
         for shelf in shelves:
             for chunk in in_chunks(maildir.listing(root, shelf), _NAMES_AT_ONCE):
                 # In new/ all is pending; in cur/ lie also the mails that were settled there.
                 names = {maildir.unique(name) for name in chunk if shelf == "cur" and _is_text(name)}
-                skipped = alone | (memory.sighted(names) if names else set())
+                settled = _by_name(memory.sighted(names) if names else ())
                 for name in chunk:
-                    if maildir.unique(name) not in skipped:
-                        yield from self._read(root / shelf / name, unreadable)
+                    key = maildir.unique(name)
+                    yield (
+                        root / shelf / name,
+                        [seen for some in (owed, alone, settled) for seen in some.get(key, ())],
+                    )
 
-    def _read(self, path: Path, unreadable: list[MaildirUnusable]) -> Iterator[Fetched]:
+    def _owed(self, owed: _Known, unreadable: list[MaildirUnusable]) -> Iterator[Taken]:
+        """Yield what lies under the names that are owed, in new or cur, and did not just come as fresh."""
+        names = list(dict.fromkeys(name for name in owed if name not in self._taken))
+        found = maildir.locate(self._settings.path, names) if names else {}
+        for name in names:
+            for path in found.get(name, ())[:1]:
+                yield from self._read(path, unreadable)
+
+    def _read(self, path: Path, unreadable: list[MaildirUnusable]) -> Iterator[Taken]:
         """Yield the copy at `path`, or nothing where it is gone, no plain file, or unreadable."""
         if not _is_text(path.name):
             shown = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -90,7 +137,7 @@ class MaildirSource:
             return
         try:
             with maildir.explained("read", path):
-                copy = _hashed(path, Place(self.name, "", file_name=maildir.unique(path.name)))
+                copy = maildir_file.read(path, Place(self.name, "", file_name=maildir.unique(path.name)))
         except MaildirUnusable as error:
             unreadable.append(error)
             return
@@ -100,23 +147,23 @@ class MaildirSource:
     # --- settling --------------------------------------------------------------------------------
 
     def _settle_once(self, names: set[str]) -> set[str]:
-        """Settle what is found; return the names that are done, without those renamed under our hands."""
-        found = maildir.locate(self._settings.path, names)
-        done = names - found.keys()
-        try:
-            target = self._target_folder()
-            for name, path in found.items():
-                if _settle_file(path, name, self._settings.after.action, target):
-                    done.add(name)
-            for folder in {*(path.parent for path in found.values()), *([target] if target else [])}:
-                maildir.sync(folder)
-        except OSError as error:
-            raise SettleFailed(
-                f"cannot {self._settings.after.action} in {error.filename or self._settings.path}: "
-                f"{maildir.fault(error)}",
-                fix=maildir.way_out(error, self._settings.path),
-            ) from error
-        return done
+        """Settle what is found and proved; return the names that are done, and those that are gone.
+
+        A file that cannot be let go holds up no other; SettleFailed is raised after the last.
+        """
+        target = self._target_folder()
+        acts = _Acts(self._settings.after.action, target)
+        mine = names & self._taken.keys()
+        done = {
+            name for name in mine if acts.let_go([self._taken[name].fetched.path], name, self._taken[name])
+        }
+        rest = names - done - acts.refused.keys()
+        found = maildir.locate(self._settings.path, rest) if rest else {}
+        done |= {
+            name for name in rest & mine & found.keys() if acts.let_go(found[name], name, self._taken[name])
+        }
+        acts.end(self._settings.path)
+        return done | (rest - found.keys())
 
     def _target_folder(self) -> Path | None:
         if self._settings.after.action is Action.MOVE:
@@ -128,47 +175,57 @@ class MaildirSource:
         return self._settings.path / "cur"
 
 
-def _settle_file(path: Path, name: str, action: Action, target: Path | None) -> bool:
-    """Return False when `path` was renamed or removed meanwhile."""
-    flags = set(maildir.flags(path.name)) | (set() if action is Action.MOVE else {"S"})
-    try:
-        if target is None:
-            path.unlink()
+class _Acts:
+    """One pass of settling: what was let go where, and what was refused."""
+
+    def __init__(self, action: Action, target: Path | None) -> None:
+        self._action, self._target = action, target
+        self._changed: set[Path] = set()
+        self.refused: dict[str, OSError] = {}
+
+    def let_go(self, paths: Sequence[Path], name: str, taken: Taken) -> bool:
+        """Let go the one of `paths` that is the file taken; False where none is, or it is refused."""
+        try:
+            return any(self._act(path, name, taken) for path in paths)
+        except OSError as error:
+            self.refused[name] = error
+            return False
+
+    def _act(self, path: Path, name: str, taken: Taken) -> bool:
+        if self._target is None:
+            done = maildir_file.delete(path, taken.stamp)
         else:
-            path.rename(target / f"{name}:2,{''.join(sorted(flags))}")  # the letters stand in ASCII order
-    except FileNotFoundError:
-        if target is not None and not target.is_dir():
-            raise
-        return False
-    return True
+            flags = set(maildir.flags(path.name)) | (set() if self._action is Action.MOVE else {"S"})
+            letters = "".join(sorted(flags))  # in ASCII order, as the convention has it
+            done = maildir_file.move(path, taken.stamp, self._target / f"{name}:2,{letters}")
+        if done:
+            self._changed |= {path.parent, self._target or path.parent}
+        return done
+
+    def end(self, root: Path) -> None:
+        """Make the changes durable.  Raises SettleFailed, also for the first that was refused."""
+        try:
+            for folder in self._changed:
+                maildir.sync(folder)
+            for error in self.refused.values():
+                raise error
+        except OSError as error:
+            raise SettleFailed(
+                f"cannot {self._action} in {error.filename or root}: {maildir.fault(error)}",
+                fix=maildir.way_out(error, root),
+            ) from error
 
 
-def _hashed(path: Path, place: Place) -> Fetched | None:
-    """Return the copy with its digest; None when it is gone or no plain file.
-
-    The file's owner is not trusted: a link is not followed and a pipe is not waited for.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    digest = hashlib.sha256()
-    size = 0
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        while block := file.read(MIB):
-            digest.update(block)
-            size += len(block)
-    return Fetched(place, path, digest.hexdigest(), size, _moment(status.st_mtime))
+def _by_name(files: Iterable[KnownFile]) -> _Known:
+    found: dict[str, list[KnownFile]] = defaultdict(list)
+    for file in files:
+        found[file.file_name].append(file)
+    return found
 
 
-def _moment(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
-    except (ValueError, OverflowError):  # a file can carry any time, also one that no calendar has
-        return datetime.fromtimestamp(0, tz=UTC)
+def _has_bytes_of(copy: Taken, known: _Known) -> bool:
+    files = known.get(copy.fetched.place.file_name, ())
+    return any(file.raw_sha256 == copy.fetched.sha256 for file in files)
 
 
 def _is_text(name: str) -> bool:

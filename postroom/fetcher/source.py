@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,14 @@ class UnreadableCopy:
 class Batch:
     """Some copies of one source and folder, and the cursor that is true once they are committed.
 
+    `owed` are copies that were committed before, proved to have the same bytes still: only to be settled.
     The cursor passes those in `unreadable`: from then on the memory keeps them to be tried again.
     """
 
     fetched: tuple[Fetched, ...]
     known: tuple[KnownCopy, ...] = ()
     cursor: Cursor | None = None
+    owed: tuple[Place, ...] = ()
     unreadable: tuple[UnreadableCopy, ...] = ()
 
 
@@ -92,12 +94,16 @@ class Memory(Protocol):
         """Return the copies that the server could not give, the one tried longest ago first."""
         ...
 
-    def sighted(self, file_names: Collection[str]) -> set[str]:
-        """Return those of `file_names` (Maildir unique names) that have a settled sighting."""
+    def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
+        """Return the settled sightings of files with these Maildir unique names."""
         ...
 
-    def left_alone(self) -> set[str]:
-        """Return the file names left alone for want of an org, while no org or alias was added since."""
+    def owed(self) -> Sequence[KnownFile]:
+        """Return the Maildir files that were committed and not settled, oldest sighting first."""
+        ...
+
+    def left_alone(self) -> Sequence[KnownFile]:
+        """Return the Maildir files left alone for want of an org, while no org or alias was added since."""
         ...
 
 
@@ -122,7 +128,8 @@ class MessageSource(Protocol):
     def settle(self, places: Sequence[Place]) -> Sequence[Place]:
         """Apply the after-action; return the places that are done, among them those that are gone.
 
-        Called only after the commit, safe to repeat.  Raises SourceUnavailable, SettleFailed.
+        Called only after the commit, safe to repeat.  A copy that may be another than the one committed is
+        not touched and not done; it is met again.  Raises SourceUnavailable, SettleFailed.
         """
         ...
 

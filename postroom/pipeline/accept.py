@@ -57,7 +57,7 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
     plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
-    places = list(dict.fromkeys(seen.place for seen in plan.seen if _may_be_settled(seen)))
+    places = list(dict.fromkeys([*batch.owed, *(seen.place for seen in plan.seen if _may_be_settled(seen))]))
     refused = settle_places(places, inbox=desk.inbox, settle=settle, now=desk.now)
     return replace(tally, refused=refused)
 

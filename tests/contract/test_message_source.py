@@ -124,7 +124,8 @@ def take(bench: Bench, memory: MemoryInRam, limit: int = 200) -> list[bytes]:
 
 def settle(bench: Bench, memory: MemoryInRam, batches: Sequence[Batch]) -> None:
     places = [copy.place for batch in batches for copy in batch.fetched]
-    memory.settled |= {place.file_name for place in bench.source.settle(places)}
+    done = bench.source.settle(places)
+    memory.settled += [file for file in memory.files if file.file_name in {place.file_name for place in done}]
 
 
 def test_everything_new_comes_once_and_in_its_order(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 from postroom.fetcher.source import Batch, Fetched, KnownCopy
 
 
@@ -14,12 +14,15 @@ class MemoryInRam:
     def __init__(self) -> None:
         self.cursors: dict[tuple[str, int], Cursor] = {}
         self.fingerprints: dict[str, set[Fingerprint]] = {}
-        self.settled: set[str] = set()
+        self.files: list[KnownFile] = []
+        self.settled: list[KnownFile] = []
+        self.unsettled: list[KnownFile] = []
         self.alone: list[Place] = []
         self.not_given: list[Place] = []
         self.orgs_were_added = False
 
     def commit(self, batch: Batch) -> None:
+        self.files += map(known_file, batch.fetched)
         met = {copy.place for copy in batch.fetched} | {copy.place for copy in batch.unreadable}
         self.not_given = [place for place in self.not_given if place not in met]
         self.not_given += [copy.place for copy in batch.unreadable]
@@ -51,8 +54,17 @@ class MemoryInRam:
         here = [place for place in self.alone if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return here if self.orgs_were_added else []
 
-    def sighted(self, file_names: Collection[str]) -> set[str]:
-        return set(file_names) & self.settled
+    def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
+        return [file for file in self.settled if file.file_name in file_names]
 
-    def left_alone(self) -> set[str]:
-        return set() if self.orgs_were_added else {place.file_name for place in self.alone}
+    def owed(self) -> Sequence[KnownFile]:
+        return self.unsettled
+
+    def left_alone(self) -> Sequence[KnownFile]:
+        left = {place.file_name for place in self.alone}
+        return [] if self.orgs_were_added else [file for file in self.files if file.file_name in left]
+
+
+def known_file(copy: Fetched) -> KnownFile:
+    """Return what a sighting of this copy says of its file."""
+    return KnownFile(copy.place.file_name, copy.size_bytes, copy.internal_date, copy.sha256)

@@ -140,16 +140,21 @@ def test_what_is_no_mail_is_left_alone(folder: Path) -> None:
         pytest.param("1.M1.host:2,", "1.M1.host", "", id="no flags"),
         pytest.param("1.M1.host,S=12:2,FS", "1.M1.host,S=12", "FS", id="flags"),
         pytest.param("1.M1.host:1,x", "1.M1.host", "", id="experimental"),
+        pytest.param("Re: one.eml", "Re: one.eml", "", id="a colon of a person"),
+        pytest.param("Re: one.eml:2,S", "Re: one.eml", "S", id="a colon of a person, and flags"),
+        pytest.param("at 12:2,5 bar.eml", "at 12:2,5 bar.eml", "", id="like flags, but not at the end"),
+        pytest.param("a:2,S\n", "a:2,S\n", "", id="a line end after the flags"),
+        pytest.param("a:2,F:2,S", "a:2,F", "S", id="flags twice"),
     ],
 )
 def test_a_file_name_tells_the_mail_and_its_flags(file_name: str, unique: str, flags: str) -> None:
     assert (maildir.unique(file_name), maildir.flags(file_name)) == (unique, flags)
 
 
-@given(st.text(max_size=50))
-def test_any_file_name_whatever_has_a_unique_part_without_flags(name: str) -> None:
-    assert ":" not in maildir.unique(name)
-    assert maildir.unique(name + ":2,S") == maildir.unique(name)
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_any_two_names_whatever_stay_two_in_cur(name: str, other: str) -> None:
+    assert maildir.unique(name + ":2,S") == name
+    assert (maildir.unique(name + ":2,") == maildir.unique(other + ":2,S")) == (name == other)
 
 
 def test_a_mail_is_found_wherever_it_lies_now(folder: Path) -> None:
@@ -159,7 +164,16 @@ def test_a_mail_is_found_wherever_it_lies_now(folder: Path) -> None:
 
     found = maildir.locate(folder, {waiting, seen, gone})
 
-    assert found == {waiting: folder / "new" / waiting, seen: folder / "cur" / f"{seen}:2,FS"}
+    assert found == {waiting: [folder / "new" / waiting], seen: [folder / "cur" / f"{seen}:2,FS"]}
+
+
+def test_two_files_with_one_name_are_both_found(folder: Path) -> None:
+    name = maildir.deliver(folder, b"Subject: hello\n\n")
+    (folder / "cur" / f"{name}:2,S").touch()
+
+    found = maildir.locate(folder, {name})
+
+    assert found == {name: [folder / "new" / name, folder / "cur" / f"{name}:2,S"]}
 
 
 def test_a_sub_folder_is_made_as_maildir_plus_plus_has_it(folder: Path) -> None:

@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 
-from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.machinery import SourceState
 from postroom.db.memory import SourceMemory, SqlSourceBook
 from postroom.db.orgs import SqlDirectory
 from postroom.db.values import Intake, Verdict
-from tests.contract.db.databases import MORNING, Orders, copy, minutes, place, rows
+from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, minutes, place, rows
 
 SEEN = Fingerprint("ef" * 32, MORNING, 478)
 
@@ -106,7 +106,24 @@ def test_only_a_settled_file_is_sighted(memory: SourceMemory, orders: Orders) ->
 
     orders.inbox.settled(files[:1], MORNING)
 
-    assert memory.sighted({"done", "owed", "never"}) == {"done"}
+    assert memory.sighted({"done", "owed", "never"}) == [KnownFile("done", 478, MORNING, DIGEST)]
+    assert memory.owed() == [KnownFile("owed", 478, MORNING, DIGEST)]
+
+
+def test_a_copy_in_a_mailbox_or_left_alone_is_no_owed_file(memory: SourceMemory, orders: Orders) -> None:
+    left = copy(place=Place("orders", "", file_name="left"), verdict=Verdict.LEFT)
+
+    orders.inbox.commit(Intake(seen=[copy(1), left]), MORNING)
+
+    assert memory.owed() == []
+
+
+def test_two_files_under_one_name_are_both_known(memory: SourceMemory, orders: Orders) -> None:
+    file = Place("orders", "", file_name="order.eml")
+    for digest in ("ab" * 32, "cd" * 32):
+        orders.inbox.commit(Intake(seen=[copy(place=file, raw_sha256=digest)]), MORNING)
+
+    assert [known.raw_sha256 for known in memory.owed()] == ["ab" * 32, "cd" * 32]
 
 
 def test_a_mail_is_left_alone_until_an_org_is_added(
@@ -150,14 +167,15 @@ def test_a_file_is_left_alone_until_an_org_is_added(
 
     SqlDirectory(database).add("beta", minutes(2))
 
-    assert (before, memory.left_alone()) == ({"file"}, set())
+    assert (before, memory.left_alone()) == ([KnownFile("file", 478, MORNING, DIGEST)], [])
 
 
 def test_without_any_org_a_file_is_left_alone_too(database: Database, memory: SourceMemory) -> None:
     file = Place("orders", "", file_name="file")
     SqlInbox(database).commit(Intake(seen=[copy(place=file, verdict=Verdict.LEFT)]), MORNING)
 
-    assert (memory.left_alone(), memory.left("", 0)) == ({"file"}, [])
+    assert memory.left_alone() == [KnownFile("file", 478, MORNING, DIGEST)]
+    assert memory.left("", 0) == []
 
 
 def test_the_book_counts_failures_and_forgets_them_after_a_success(database: Database) -> None:

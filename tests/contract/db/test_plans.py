@@ -105,6 +105,7 @@ ACTS: dict[str, Callable[[Orders], object]] = {
     "read a cursor": lambda orders: memory(orders).cursor("INBOX", 7),
     "ask for fingerprints": lambda orders: memory(orders).known("INBOX", {Fingerprint("a", MORNING, 1)}),
     "ask for files": lambda orders: memory(orders).sighted({"a", "b"}),
+    "ask for files that are owed": lambda orders: memory(orders).owed(),
     "ask what was left in a folder": lambda orders: memory(orders).left("INBOX", 7),
     "ask what was left in a Maildir": lambda orders: memory(orders).left_alone(),
 }
@@ -137,6 +138,7 @@ def test_no_table_that_grows_with_the_mail_is_read_from_end_to_end(orders: Order
         ("ask for fingerprints", "ix_sighting_fingerprint"),
         ("ask for files", "(source_name=? AND folder=? AND uidvalidity=? AND uid=? AND file_name=?)"),
         ("ask what was left in a Maildir", "ix_sighting_unsettled"),
+        ("ask for files that are owed", "ix_sighting_unsettled"),
     ],
 )
 def test_what_is_asked_every_minute_is_found_by_its_index(orders: Orders, act: str, index: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from postroom.core.limits import DEFAULT_LIMITS
 from postroom.core.places import Place
 from postroom.errors import MaildirUnusable, SettleFailed
 from postroom.fetcher.maildir_source import MaildirSource
-from tests.servers.memory import MemoryInRam
+from tests.servers.memory import MemoryInRam, known_file
 
 RECIPIENTS = Recipients(org="acme", trust=(), trusted_hops=0, trusted_zone=Zone.ALL, to_cc=False)
 
@@ -42,9 +42,24 @@ def names(settings: MaildirFolder, memory: MemoryInRam | None = None) -> list[st
     return [copy.place.file_name for batch in batches for copy in batch.fetched]
 
 
-def settle(settings: MaildirFolder, *file_names: str) -> Sequence[Place]:
+def places(*file_names: str) -> list[Place]:
+    return [Place("intake", "", file_name=name) for name in file_names]
+
+
+def opened(settings: MaildirFolder) -> MaildirSource:
+    """Return a source that has read all that is pending."""
     source = MaildirSource(settings, DEFAULT_LIMITS)
-    return source.settle([Place("intake", "", file_name=name) for name in file_names])
+    list(source.batches(MemoryInRam(), limit=200))
+    return source
+
+
+def settled(settings: MaildirFolder, *file_names: str) -> MemoryInRam:
+    """Return a memory in which what lies under these names now was settled."""
+    memory = MemoryInRam()
+    for batch in MaildirSource(replace(settings, cur=True), DEFAULT_LIMITS).batches(memory, limit=200):
+        files = map(known_file, batch.fetched)
+        memory.settled += [file for file in files if file.file_name in file_names]
+    return memory
 
 
 def files(settings: MaildirFolder) -> list[str]:
@@ -70,18 +85,16 @@ def test_mails_in_cur_belong_to_somebody_else(settings: MaildirFolder) -> None:
 
 
 def test_mails_in_cur_are_taken_where_asked_but_not_those_settled_there(settings: MaildirFolder) -> None:
-    memory = MemoryInRam()
-    memory.settled = {"1.M1.host"}
     for name in ("1.M1.host:2,S", "2.M1.host:2,"):
         (settings.path / "cur" / name).write_bytes(b"Subject: read\n\n")
+    memory = settled(settings, "1.M1.host")
 
     assert names(replace(settings, cur=True), memory) == ["2.M1.host"]
 
 
 def test_a_mail_settled_once_and_put_back_into_new_is_pending_again(settings: MaildirFolder) -> None:
-    memory = MemoryInRam()
-    memory.settled = {"1.M1.host"}
     (settings.path / "new" / "1.M1.host").write_bytes(b"Subject: restored\n\n")
+    memory = settled(settings, "1.M1.host")
 
     assert names(settings, memory) == ["1.M1.host"]
 
@@ -165,10 +178,11 @@ def test_a_mail_is_settled_wherever_it_lies_now_and_keeps_its_flags(
     settings: MaildirFolder, after: After, where: list[str]
 ) -> None:
     (settings.path / "new" / "1.M1.host").write_bytes(b"Subject: new\n\n")
-    (settings.path / "cur" / "2.M1.host:2,F").write_bytes(b"Subject: opened by somebody\n\n")
-    settings = replace(settings, after=after)
+    (settings.path / "new" / "2.M1.host").write_bytes(b"Subject: opened by somebody\n\n")
+    source = opened(replace(settings, after=after))
+    (settings.path / "new" / "2.M1.host").rename(settings.path / "cur" / "2.M1.host:2,F")
 
-    done = [settle(settings, "1.M1.host", "2.M1.host"), settle(settings, "1.M1.host", "2.M1.host")]
+    done = [source.settle(places("1.M1.host", "2.M1.host")) for _ in range(2)]
 
     assert [[place.file_name for place in each] for each in done] == [["1.M1.host", "2.M1.host"]] * 2
     assert files(settings) == where
@@ -178,6 +192,7 @@ def test_settling_that_is_refused_says_where_and_why(
     settings: MaildirFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = maildir.deliver(settings.path, b"Subject: hello\n\n")
+    source = opened(settings)
 
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
@@ -185,7 +200,80 @@ def test_settling_that_is_refused_says_where_and_why(
     monkeypatch.setattr(os, "unlink", refuse)
 
     with pytest.raises(SettleFailed) as raised:
-        settle(settings, name)
+        source.settle(places(name))
 
     assert f"cannot delete in {settings.path}/new/{name}: Permission denied (as user " in str(raised.value)
     assert "rwx" in raised.value.fix
+
+
+def test_one_that_cannot_be_let_go_holds_up_no_other(
+    settings: MaildirFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, other = (maildir.deliver(settings.path, b"Subject: hello\n\n") for _ in range(2))
+    source = opened(settings)
+    unlink = os.unlink
+
+    def refuse(path: Path, **options: int) -> None:
+        if Path(path).name == refused:
+            raise PermissionError(1, "Operation not permitted", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+
+    with pytest.raises(SettleFailed, match="Operation not permitted"):
+        source.settle(places(refused, other))
+
+    assert files(settings) == [f"new/{refused}"]
+
+
+def test_what_another_process_read_is_not_let_go_by_its_name(settings: MaildirFolder) -> None:
+    name = maildir.deliver(settings.path, b"Subject: hello\n\n")
+
+    done = MaildirSource(settings, DEFAULT_LIMITS).settle(places(name, "1.gone"))
+
+    assert (list(done), files(settings)) == (places("1.gone"), [f"new/{name}"])
+
+
+def test_a_mail_over_the_batch_that_was_read_ahead_is_not_let_go(settings: MaildirFolder) -> None:
+    delivered = [maildir.deliver(settings.path, b"Subject: hello\n\n") for _ in range(60)]
+    source = MaildirSource(settings, DEFAULT_LIMITS)
+    next(source.batches(MemoryInRam(), limit=200))
+
+    done = source.settle(places(*delivered))
+
+    assert list(done) == places(*delivered[:50])
+    assert files(settings) == [f"new/{name}" for name in delivered[50:]]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_where_no_link_can_be_made_a_mail_is_moved_by_a_rename(
+    settings: MaildirFolder, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for shelf, name in (("new", "1.M1.host"), ("new", "2.M1.host"), ("cur", "2.M1.host:2,S")):
+        (settings.path / shelf / name).write_bytes(f"Subject: {shelf} {name}\n\n".encode())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    source = opened(replace(settings, after=After(Action.CUR)))
+
+    done = source.settle(places("1.M1.host", "2.M1.host"))
+
+    contents = sorted((settings.path / name).read_bytes() for name in files(settings))
+    assert (len(done), maildir.listing(settings.path, "new")) == (2, [])
+    assert contents == [
+        b"Subject: cur 2.M1.host:2,S\n\n",
+        b"Subject: new 1.M1.host\n\n",
+        b"Subject: new 2.M1.host\n\n",
+    ]
+
+
+def test_a_move_that_a_crash_left_half_done_is_finished(settings: MaildirFolder) -> None:
+    (settings.path / "new" / "1.M1.host").write_bytes(b"Subject: hello\n\n")
+    os.link(settings.path / "new" / "1.M1.host", settings.path / "cur" / "1.M1.host:2,S")
+    source = opened(replace(settings, after=After(Action.CUR)))
+
+    done = source.settle(places("1.M1.host"))
+
+    assert (len(done), files(settings)) == (1, ["cur/1.M1.host:2,S"])
