@@ -31,6 +31,7 @@ _TEXT_BODIES = frozenset(
 )
 _CID = re.compile(rb"cid:([^\s\"'<>()\\]{1,998})", re.IGNORECASE)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_MOST_CIDS = 10_000  # different ones; a message has fewer parts that they could name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,16 @@ def _kept(part: Part) -> str:
 
 
 def referenced_cids(html: bytes) -> frozenset[str]:
-    """Return the Content-IDs that an HTML text shows by cid: URLs (RFC 2392), without angle brackets."""
-    return frozenset(decode_text(_PERCENT.sub(_byte, found)) for found in _CID.findall(html))
+    """Return the Content-IDs that an HTML text shows by cid: URLs (RFC 2392), without angle brackets.
+
+    Beyond the first 10,000 different ones no more are looked for.
+    """
+    written: set[bytes] = set()
+    for found in _CID.finditer(html):
+        written.add(found.group(1))
+        if len(written) == _MOST_CIDS:
+            break
+    return frozenset(decode_text(_PERCENT.sub(_byte, name)) for name in written)
 
 
 def _byte(escape: re.Match[bytes]) -> bytes:
