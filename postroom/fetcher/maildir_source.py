@@ -207,8 +207,8 @@ class _Acts:
         try:
             for folder in self._changed:
                 maildir.sync(folder)
-            for error in self.refused.values():
-                raise error
+            for name in sorted(self.refused):
+                raise self.refused[name]
         except OSError as error:
             raise SettleFailed(
                 f"cannot {self._action} in {error.filename or root}: {maildir.fault(error)}",

@@ -159,6 +159,7 @@ def settle_places(
     except SettleFailed as error:
         _log.error("not settled", source=places[0].source, code=error.code, error=str(error))
         return str(error)
-    inbox.settled(done, now())
-    _log.info("settled", source=places[0].source, copies=len(done))
+    if done:
+        inbox.settled(done, now())
+        _log.info("settled", source=places[0].source, copies=len(done))
     return ""
