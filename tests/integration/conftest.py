@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import dovecot
+from tests.servers.fixtures import dovecot, postgres
 
-__all__ = ["dovecot"]
+__all__ = ["dovecot", "postgres"]

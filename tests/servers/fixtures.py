@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
+from tests.servers import postgres as postgresql
 from tests.servers.dovecot import PACKAGE, PASSWORD, Dovecot, found_version
 
 _users = itertools.count(1)
@@ -32,6 +34,29 @@ def running_dovecot(capability: str = "") -> Iterator[Dovecot]:
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
         server = Dovecot(Path(root), capability)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Postgres]:
+    """A running PostgreSQL that does not wait for the disk; skipped or failed as Dovecot is."""
+    with running_postgres() as server:
+        yield server
+
+
+@contextmanager
+def running_postgres(*, fsync: bool = False) -> Iterator[postgresql.Postgres]:
+    """Run a PostgreSQL of its own as long as the block lasts."""
+    binaries = postgresql.find_postgres()
+    if binaries is None:
+        _missing(f"needs {postgresql.PACKAGE}")
+    # Not under pytest's own folder: the plain user that root becomes could not walk into it.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as root:
+        server = postgresql.Postgres(Path(root), binaries, fsync=fsync)
         try:
             server.start()
             yield server
@@ -61,7 +86,7 @@ def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:
     )
 
 
-def _missing(what: str) -> None:
+def _missing(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: in CI every real server must be there")
     pytest.skip(what)
