@@ -11,14 +11,15 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 from postroom.errors import MaildirUnusable
 
 Shelf = Literal["new", "cur"]
+Buffer = bytes | bytearray | memoryview
 
 _SHELVES = ("tmp", "new", "cur")
 _READ: tuple[Shelf, ...] = ("new", "cur")
@@ -56,11 +57,16 @@ def create_subfolder(folder: Path, name: str) -> Path:
     return subfolder
 
 
-def unique_name() -> str:
-    """Return a file name that no other delivery on any host chooses: time, pid, counter, chance, host."""
+def unique_front() -> str:
+    """Return what nobody chooses twice: time, pid, counter, chance.  It fits a queue name as well."""
     seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{seconds}.M{microseconds:06d}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}"
+
+
+def unique_name(front: str = "") -> str:
+    """Return a file name that no delivery on any host chooses twice: `front` or a fresh one, and the host."""
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
-    return f"{seconds}.M{microseconds:06d}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}.{host}"
+    return f"{front or unique_front()}.{host}"
 
 
 def deliver(folder: Path, *pieces: bytes) -> str:
@@ -71,16 +77,47 @@ def deliver(folder: Path, *pieces: bytes) -> str:
     again makes a second copy.
     """
     name = unique_name()
-    waiting = folder / "tmp" / name
-    with explained("write", waiting):
-        try:
-            _write(waiting, pieces)
-            waiting.rename(folder / "new" / name)
-        finally:  # after the rename there is nothing left to unlink
-            with suppress(OSError):
-                waiting.unlink(missing_ok=True)
-        sync(folder / "new")
+    write(folder, name, pieces)
+    show(folder, [name])
     return name
+
+
+def write(folder: Path, name: str, pieces: Iterable[Buffer]) -> None:
+    """Write `pieces` as one mail into tmp/, where nobody reads it, and make its bytes survive a power cut.
+
+    `pieces` are read one by one, so that a big mail need not be in memory.  Raises MaildirUnusable, and then
+    nothing is left behind.
+    """
+    path = folder / "tmp" / name
+    with explained("write", path):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with ExitStack() as on_failure, os.fdopen(handle, "wb") as file:
+            on_failure.callback(discard, folder, [name])
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+            on_failure.pop_all()
+
+
+def show(folder: Path, names: Sequence[str]) -> None:
+    """Move written mails from tmp/ to new/, and make their names survive a power cut: one sync for all.
+
+    Raises MaildirUnusable; those that are still in tmp/ are then removed, and those in new/ are whole.
+    """
+    with explained("write", folder / "new"):
+        try:
+            for name in names:
+                (folder / "tmp" / name).rename(folder / "new" / name)
+        finally:  # what was renamed is not there any more
+            discard(folder, names)
+        sync(folder / "new")
+
+
+def discard(folder: Path, names: Iterable[str]) -> None:
+    """Remove mails that were written and not shown; those that are gone, or cannot be removed, are let be."""
+    for name in names:
+        with suppress(OSError):
+            (folder / "tmp" / name).unlink(missing_ok=True)
 
 
 def listing(folder: Path, shelf: Shelf) -> list[str]:
@@ -168,14 +205,6 @@ def way_out(error: OSError, path: Path) -> str:
     if error.errno == errno.EROFS:
         return f"mount the disk that holds {path} for writing"
     return ""
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _is_file(path: Path) -> bool:
