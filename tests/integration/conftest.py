@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import dovecot, postgres
+from tests.servers.fixtures import dovecot, postfix_root, postgres
 
-__all__ = ["dovecot", "postgres"]
+__all__ = ["dovecot", "postfix_root", "postgres"]

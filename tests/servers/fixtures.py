@@ -13,8 +13,10 @@ from typing import NoReturn
 import pytest
 
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
+from tests.servers import postfix as mta
 from tests.servers import postgres as postgresql
 from tests.servers.dovecot import PACKAGE, PASSWORD, Dovecot, found_version
+from tests.servers.postfix import Postfix
 
 _users = itertools.count(1)
 
@@ -62,6 +64,36 @@ def running_postgres(*, fsync: bool = False) -> Iterator[postgresql.Postgres]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def running_postfix(root: Path, *, main: str = "", master: str = "") -> Iterator[Postfix]:
+    """Run a Postfix of its own in `root`, with these lines more in main.cf and master.cf.
+
+    `root` is a folder of `postfix_root`.
+    """
+    server = Postfix(root, main=main, master=master)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postfix_root() -> Iterator[Path]:
+    """Yield an empty folder that every user of the machine can walk into, for one Postfix and its mail.
+
+    Without the package, or as a plain user, the test is skipped by name; in CI it fails.
+    """
+    if mta.find_postfix() is None:
+        _missing(f"needs {mta.PACKAGE}")
+    if os.geteuid() != 0:
+        _missing("needs root: nobody else can run a Postfix")
+    # Not under pytest's own folder: as root, Postfix's other users could not walk into it.
+    with tempfile.TemporaryDirectory(prefix="postfix-") as root:
+        Path(root).chmod(0o755)
+        yield Path(root)
 
 
 def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:

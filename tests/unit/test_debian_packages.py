@@ -37,6 +37,9 @@ FAKES = {
             list-unit-files) echo "ssh.service enabled" ;;
             disable) echo "systemctl $*" >> "$STATE/calls" ;;
         esac""",
+    "debconf-set-selections": """
+        [ ! -e "$STATE/mute" ] || exit 1
+        echo "debconf $(cat)" >> "$STATE/calls" """,
     "id": """ echo "${FAKE_UID:-0}" """,
     "sudo": """ [ -n "${FAKE_SUDO:-}" ] || exit 1; shift; exec "$@" """,
 }
@@ -135,6 +138,27 @@ def test_what_came_along_does_not_start_at_the_next_boot_and_nothing_else_is_tou
         "systemctl disable --quiet dovecot.service",
         "systemctl disable --quiet dovecot.socket",
     ]
+
+
+def test_postfix_is_installed_without_becoming_the_mail_server_of_the_machine(machine: Machine) -> None:
+    machine.plan = "Inst postfix (3.7 Debian:12 [amd64])\n"
+
+    done = machine.install("postfix")
+
+    assert done.returncode == 0
+    asked = [call for call in machine.calls if call.startswith("debconf") or " install -y" in call]
+    assert asked[0] == "debconf postfix postfix/main_mailer_type select No configuration"
+    assert asked[1].endswith("postfix")
+
+
+def test_postfix_is_not_installed_where_it_would_configure_itself(machine: Machine) -> None:
+    machine.plan = "Inst postfix (3.7 Debian:12 [amd64])\n"
+    (machine.root / "mute").touch()
+
+    done = machine.install("postfix")
+
+    assert "Postfix cannot be told to stay unconfigured" in done.stderr
+    assert machine.installs == []
 
 
 def test_a_failed_installation_leaves_no_policy_behind_and_says_what_is_missing(machine: Machine) -> None:
