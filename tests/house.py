@@ -38,6 +38,7 @@ from postroom.pipeline.accept import Desk, accept
 from postroom.pipeline.extract import extract
 from postroom.pipeline.tally import Tally
 from postroom.storage.local import LocalStore
+from postroom.storage.store import Draft, View
 from tests.mailbox import MailboxInRam
 
 ORDERS = address_pattern("orders+{org}@in.example")
@@ -86,8 +87,23 @@ class Archive:
             raise StoreUnavailable(f"the wire is cut: {key}")
         return self._store.get(key, sha256)
 
+    @contextmanager
+    def opened(self, key: str, sha256: str) -> Iterator[View]:
+        if self.is_down:
+            raise StoreUnavailable(f"the wire is cut: {key}")
+        with self._store.opened(key, sha256) as view:
+            yield view
+
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        with self._store.draft() as draft:
+            yield _CountedDraft(draft, self._reach)
+
     def probe(self) -> None:
         self._store.probe()
+
+    def tidy(self) -> None:
+        self._store.tidy()
 
     def lose(self, key: str) -> None:
         """Let an object vanish, as no archive should."""
@@ -101,6 +117,17 @@ class Archive:
         if self.is_down or (self.down_after is not None and len(self.writes) >= self.down_after):
             raise StoreUnavailable(f"the wire is cut: {key}")
         self.writes.append(key)
+
+
+class _CountedDraft:
+    """A draft whose keeping is a write like any other."""
+
+    def __init__(self, draft: Draft, reach: Callable[[str], None]) -> None:
+        self._draft, self._reach, self.write = draft, reach, draft.write
+
+    def keep(self, key: str) -> None:
+        self._reach(key)
+        self._draft.keep(key)
 
 
 class Receiver:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import structlog
+
 from postroom.config.settings import Settings
 from postroom.db.engine import Database, open_database
 from postroom.db.inbox import SqlInbox
@@ -17,9 +19,11 @@ from postroom.db.leases import SqlLeases
 from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
-from postroom.errors import FileFault
+from postroom.errors import FileFault, StoreUnavailable
 from postroom.storage.local import LocalStore
 from postroom.storage.store import ObjectStore
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.start")
 
 
 def utc_now() -> datetime:
@@ -43,10 +47,17 @@ class App:
         return utc_now()
 
     def take_over(self) -> None:
-        """Clear the leases and spool that a dead predecessor left; the caller holds the state_dir lock."""
+        """Clear the leases, spool and drafts of a dead predecessor; the caller holds the state_dir lock.
+
+        An archive that is away holds up no start: its drafts wait for the next one.
+        """
         SqlLeases(self.database).void_all()
         for leftover in _files_below(self.spool):
             leftover.unlink(missing_ok=True)
+        try:
+            self.store.tidy()
+        except StoreUnavailable as error:
+            _log.warning("drafts not cleared", error=str(error), code=error.code)
 
     @property
     def spool(self) -> Path:

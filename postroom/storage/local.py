@@ -6,41 +6,63 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
 from postroom.plainfile import open_plain
+from postroom.storage import drafts
+from postroom.storage.mapped import mapped
+from postroom.storage.store import View
 
 _BLOCK = 1024 * 1024
+_DRAFTS = "_drafts"  # no org's key can begin so
 
 
 class LocalStore:
-    """Keeps each object in one plain file, written beside its place and renamed into it."""
+    """Keeps each object in one plain file, written elsewhere below the root and renamed into its place."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._durable: set[Path] = set()
 
     def put(self, key: str, content: bytes) -> None:
-        with _outage(f"cannot write {key}", self._root):
-            self._write(key, [content])
+        with self.draft() as draft:
+            draft.write(content)
+            draft.keep(key)
 
     def put_file(self, key: str, path: Path, sha256: str) -> None:
-        with _outage(f"cannot write {key}", self._root):
-            self._write(key, _checked_blocks(path, sha256))
+        with self.draft() as draft:
+            for block in _checked_blocks(path, sha256):
+                draft.write(block)
+            draft.keep(key)
+
+    @contextmanager
+    def draft(self) -> Iterator[_LocalDraft]:
+        folder = self._root / _DRAFTS
+        with ExitStack() as stack:
+            with _outage("cannot write", self._root):
+                self._make_folder(folder)
+                file = stack.enter_context(drafts.draft_file(folder))
+            yield _LocalDraft(self._root, file, partial(self._keep, file))
 
     def get(self, key: str, sha256: str) -> bytes:
-        with _outage(f"cannot read {key}", self._root):
-            try:
-                content = (self._root / key).read_bytes()
-            except FileNotFoundError as error:
-                self._root.stat()  # an archive that is away is an outage, and raises here
-                raise ObjectMissing(f"not in the archive: {key}") from error
+        with _outage(f"cannot read {key}", self._root), self._open(key) as file:
+            content = file.read()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
         return content
+
+    @contextmanager
+    def opened(self, key: str, sha256: str) -> Iterator[View]:
+        with ExitStack() as stack:
+            with _outage(f"cannot read {key}", self._root):
+                file = stack.enter_context(self._open(key))
+                view = stack.enter_context(mapped(file, key, sha256))
+            yield view
 
     def probe(self) -> None:
         key = f"_probe/{secrets.token_hex(8)}"
@@ -52,22 +74,26 @@ class LocalStore:
                 raise StoreUnavailable(f"{written} came back with other bytes")
             written.unlink()
 
-    def _write(self, key: str, blocks: Iterable[bytes]) -> None:
-        """Write beside, fsync, rename, fsync the folder: in this order the object is whole or not there."""
-        path = self._root / key
-        self._make_folder(path.parent)
-        beside = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+    def tidy(self) -> None:
+        with _outage("cannot clear the drafts", self._root):
+            drafts.clear(self._root / _DRAFTS)
+
+    def _open(self, key: str) -> BufferedReader:
         try:
-            with beside.open("xb") as file:
-                for block in blocks:
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.rename(path)
-        finally:
-            with suppress(FileNotFoundError):  # renamed, as it should be
-                beside.unlink()
-        _fsync_folder(path.parent)
+            return (self._root / key).open("rb")
+        except FileNotFoundError as error:
+            self._root.stat()  # an archive that is away is an outage, and raises here
+            raise ObjectMissing(f"not in the archive: {key}") from error
+
+    def _keep(self, file: BufferedRandom, key: str) -> None:
+        """Fsync, rename, fsync the folder: in this order the object is whole or not there."""
+        path = self._root / key
+        with _outage(f"cannot write {key}", self._root):
+            self._make_folder(path.parent)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).rename(path)
+            _fsync_folder(path.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and those above it, each name durable before anything is put below it.
@@ -82,6 +108,15 @@ class LocalStore:
         folder.mkdir(mode=0o700, parents=folder == self._root, exist_ok=True)
         _fsync_folder(folder.parent)
         self._durable.add(folder)
+
+
+class _LocalDraft:
+    def __init__(self, root: Path, file: BufferedRandom, keep: Callable[[str], None]) -> None:
+        self._root, self._file, self.keep = root, file, keep
+
+    def write(self, block: bytes | memoryview) -> None:
+        with _outage("cannot write", self._root):
+            self._file.write(block)
 
 
 def _checked_blocks(path: Path, sha256: str) -> Iterator[bytes]:

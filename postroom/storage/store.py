@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from mmap import mmap
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+View: TypeAlias = bytes | mmap
+"""The bytes of an object, read-only; they are mapped, so none of them is in memory before it is looked at."""
 
 
 class ObjectStore(Protocol):
     """Write-once objects under slash-separated, content-addressed keys.
 
-    After `put` or `put_file` returns, the object survives a power cut.  Putting the same bytes under the same
-    key again is harmless, so an interrupted job may simply run again; a half-written object is never visible.
+    After `put`, `put_file` or a draft's `keep` returns, the object survives a power cut.  Putting the same
+    bytes under the same key again is harmless, so an interrupted job may simply run again; a half-written
+    object is never visible.  Only `put` and `get` need memory for all of an object.
     """
 
     def put(self, key: str, content: bytes) -> None:
@@ -24,10 +30,47 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def draft(self) -> AbstractContextManager[Draft]:
+        """Yield an object that is written before its key is known; what is not kept leaves nothing behind.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
     def get(self, key: str, sha256: str) -> bytes:
         """Return the object, its digest checked.  Raises ObjectMissing, ObjectCorrupt, StoreUnavailable."""
         ...
 
+    def opened(self, key: str, sha256: str) -> AbstractContextManager[View]:
+        """Yield the object, its digest checked, for as long as the context lasts.
+
+        Views and slices of it that are no copies must be let go before.  Raises ObjectMissing, ObjectCorrupt,
+        StoreUnavailable.
+        """
+        ...
+
     def probe(self) -> None:
         """Write, read back and delete an object of its own.  Raises StoreUnavailable."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what a process that died left half-written; what a living one writes stays.
+
+        Safe to repeat and at any time.  Raises StoreUnavailable.
+        """
+        ...
+
+
+class Draft(Protocol):
+    """An object that is being written."""
+
+    def write(self, block: bytes | memoryview) -> object:
+        """Append `block`.  Raises StoreUnavailable."""
+        ...
+
+    def keep(self, key: str) -> None:
+        """Store what was written under `key`; it is durable when this returns, and nothing may follow.
+
+        Raises StoreUnavailable.
+        """
         ...

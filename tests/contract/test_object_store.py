@@ -97,6 +97,101 @@ def test_a_file_that_vanished_is_said_to_be_gone(store: ObjectStore, tmp_path: P
         store.put_file(KEY, tmp_path / "never-there", DIGEST)
 
 
+def test_an_object_can_be_looked_into_without_being_read(store: ObjectStore) -> None:
+    store.put(KEY, MAIL)
+
+    with store.opened(KEY, DIGEST) as view:
+        assert (view[:7], view.find(b"\r\n\r\n"), len(view)) == (b"Subject", 11, len(MAIL))
+
+
+def test_an_empty_object_can_be_opened_too(store: ObjectStore) -> None:
+    nothing = hashlib.sha256(b"").hexdigest()
+    store.put("empty", b"")
+
+    with store.opened("empty", nothing) as view:
+        assert len(view) == 0
+
+
+def test_other_bytes_than_recorded_are_never_opened(store: ObjectStore) -> None:
+    store.put(KEY, MAIL + b"tampered")
+
+    with pytest.raises(ObjectCorrupt, match=DIGEST), store.opened(KEY, DIGEST):
+        pass
+
+
+def test_an_object_that_is_missing_cannot_be_opened(store: ObjectStore) -> None:
+    store.put(KEY, MAIL)
+
+    with pytest.raises(ObjectMissing, match="nothing"), store.opened("raw/no/nothing", DIGEST):
+        pass
+
+
+def test_the_trouble_of_one_who_looks_into_an_object_stays_that_trouble(store: ObjectStore) -> None:
+    store.put(KEY, MAIL)
+
+    def look_and_fail() -> None:
+        with store.opened(KEY, DIGEST) as view:
+            slices = memoryview(view)[:4]
+            raise BrokenPipeError(bytes(slices))
+
+    with pytest.raises(BrokenPipeError, match="Subj"):
+        look_and_fail()
+
+
+def test_what_a_draft_is_given_is_kept_under_the_key_that_it_gets(store: ObjectStore) -> None:
+    with store.draft() as draft:
+        draft.write(MAIL[:5])
+        draft.write(memoryview(MAIL)[5:])
+        draft.keep(KEY)
+
+    assert store.get(KEY, DIGEST) == MAIL
+
+
+def test_a_draft_that_is_kept_is_there_before_its_context_ends(store: ObjectStore) -> None:
+    with store.draft() as draft:
+        draft.write(MAIL)
+        draft.keep(KEY)
+
+        assert store.get(KEY, DIGEST) == MAIL
+
+
+def test_a_draft_of_what_is_there_already_is_harmless(store: ObjectStore) -> None:
+    store.put(KEY, MAIL)
+
+    with store.draft() as draft:
+        draft.write(MAIL)
+        draft.keep(KEY)
+
+    assert store.get(KEY, DIGEST) == MAIL
+
+
+def test_a_draft_that_is_not_kept_leaves_nothing_behind(store: ObjectStore, tmp_path: Path) -> None:
+    def write_and_fail() -> None:
+        with store.draft() as draft:
+            draft.write(MAIL)
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        write_and_fail()
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_tidying_leaves_alone_what_is_being_written(store: ObjectStore) -> None:
+    with store.draft() as draft:
+        draft.write(MAIL)
+        store.tidy()
+        draft.keep(KEY)
+
+    assert store.get(KEY, DIGEST) == MAIL
+
+
+def test_there_is_nothing_to_tidy_before_the_first_object(store: ObjectStore, tmp_path: Path) -> None:
+    store.tidy()
+
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_a_probe_leaves_nothing_behind(store: ObjectStore, tmp_path: Path) -> None:
     store.probe()
 

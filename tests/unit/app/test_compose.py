@@ -94,6 +94,9 @@ def test_taking_over_clears_what_a_dead_predecessor_left(tmp_path: Path) -> None
         leftover = app.spool / "orders" / "postroom-1.eml"
         leftover.parent.mkdir(parents=True)
         leftover.write_bytes(b"half a mail")
+        draft = tmp_path / "state" / "archive" / "_drafts" / "1.draft"
+        draft.parent.mkdir(parents=True)
+        draft.write_bytes(b"half a document")
         leases = SqlLeases(app.database)
         fence = leases.acquire("source:orders", holder="dead", seconds=9999, now=app.now())
         assert fence is not None
@@ -101,6 +104,7 @@ def test_taking_over_clears_what_a_dead_predecessor_left(tmp_path: Path) -> None
         app.take_over()
 
         assert not leftover.exists()
+        assert not draft.exists()
         with pytest.raises(LeaseLost):
             leases.renew(fence, seconds=1, now=app.now())
 

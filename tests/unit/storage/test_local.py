@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from postroom.errors import ObjectMissing, StoreUnavailable
 from postroom.storage.local import LocalStore
+from tests.footprint import growth_mb
 
 DIGEST = hashlib.sha256(b"mail").hexdigest()
 
@@ -50,7 +54,40 @@ def test_a_write_that_fails_leaves_neither_a_half_object_nor_a_leftover(tmp_path
     with pytest.raises(StoreUnavailable, match="cannot write org/mail"):
         store.put("org/mail", b"mail")
 
-    assert list((tmp_path / "org").iterdir()) == [tmp_path / "org" / "mail"]
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "_drafts", tmp_path / "org", tmp_path / "org" / "mail"]
+
+
+def test_the_draft_of_a_writer_that_was_killed_is_cleared(tmp_path: Path) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from postroom.storage.local import LocalStore
+with LocalStore(Path({str(tmp_path)!r})).draft() as draft:
+    draft.write(b"half a document")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    (leftover,) = (tmp_path / "_drafts").iterdir()
+
+    LocalStore(tmp_path).tidy()
+
+    assert not leftover.exists()
+
+
+def test_a_disk_that_is_full_when_a_draft_is_kept_is_an_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "_drafts").mkdir()
+
+    with pytest.raises(StoreUnavailable, match="No space left on device") as outage:
+        LocalStore(tmp_path).put("mail", b"mail")
+
+    assert outage.value.fix == f"free some space on the disk that holds {tmp_path}"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_an_archive_that_is_not_mounted_is_an_outage_and_no_loss(tmp_path: Path) -> None:
@@ -65,3 +102,29 @@ def test_an_object_missing_from_an_archive_that_is_there_is_a_loss(tmp_path: Pat
 
     with pytest.raises(ObjectMissing):
         store.get("org/mail", DIGEST)
+
+
+def test_a_big_object_costs_no_more_memory_than_its_blocks(tmp_path: Path) -> None:
+    prepare = f"""
+from postroom.storage.local import LocalStore
+import hashlib
+store = LocalStore(Path({str(tmp_path / "archive")!r}))
+big, block, digest = Path({str(tmp_path / "big")!r}), bytes(range(256)) * 4096, hashlib.sha256()
+with big.open("wb") as file:
+    for _ in range(100):
+        digest.update(block)
+        file.write(block)
+"""
+    work = """
+store.put_file("file", big, digest.hexdigest())
+with store.draft() as draft:
+    for _ in range(100):
+        draft.write(block)
+    draft.keep("draft")
+with store.opened("draft", digest.hexdigest()) as view:
+    assert view[-1] == 255 and len(view) == 100 * 2**20
+"""
+
+    grown = growth_mb(prepare, work)
+
+    assert grown <= 16
