@@ -16,8 +16,9 @@ from postroom.app.compose import App
 from postroom.app.house import build_house
 from postroom.cli.context import opened, say_no_source
 from postroom.fetcher.watch import Watcher, watch
+from postroom.jobs.embedded import EmbeddedRunner
 from postroom.jobs.lock import state_lock
-from postroom.jobs.schedule import Clock
+from postroom.jobs.runner import Runner, poll_of
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 
@@ -40,22 +41,22 @@ def run(ctx: click.Context) -> None:
 
 
 def serve(app: App) -> None:
-    """Run the clock until a signal asks for the end; returns once the tasks at hand are finished."""
+    """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished."""
     house = build_house(app)
-    clock = Clock(house)
+    runner = EmbeddedRunner(house)
     stop = Event()
 
     def poll_now() -> None:
         for name in house.sources:
-            clock.wake(f"poll:{name}")
+            runner.wake(poll_of(name))
 
     _on_signals(stop.set, poll_now)
     watchers = [
         watcher
         for kit in house.sources.values()
-        if (watcher := _watch(kit.wake_paths, f"poll:{kit.name}", clock)) is not None
+        if (watcher := _watch(kit.wake_paths, poll_of(kit.name), runner)) is not None
     ]
-    clock.start()
+    runner.start()
     _log.info(
         "started", version=__version__, sources=len(house.sources), state_dir=str(app.settings.state_dir)
     )
@@ -63,7 +64,7 @@ def serve(app: App) -> None:
     _log.info("stopping")
     for watcher in watchers:
         watcher.close()
-    clock.stop()
+    runner.stop()
     _log.info("stopped")
 
 
@@ -79,13 +80,13 @@ def _on_signals(stop: Callable[[], None], poll_now: Callable[[], None]) -> None:
     signal.signal(signal.SIGUSR1, asked_to_poll)
 
 
-def _watch(paths: tuple[str, ...], task: str, clock: Clock) -> Watcher | None:
+def _watch(paths: tuple[str, ...], task: str, runner: Runner) -> Watcher | None:
     """Watch what is there; a folder that cannot be watched is rescanned all the same."""
     there = [path for path in map(Path, paths) if path.is_dir()]
     if not there:
         return None
     try:
-        return watch(there, lambda: clock.wake(task))
+        return watch(there, lambda: runner.wake(task))
     except OSError as error:
         _log.warning("cannot watch, rescanning only", task=task, error=str(error))
         return None

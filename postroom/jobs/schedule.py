@@ -7,23 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Condition
+from threading import Condition, Event
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from postroom.core.retry import pause_seconds
-from postroom.errors import MailUnreadable, PostroomError, TransientError
-from postroom.jobs.house import House, SourceKit
-from postroom.jobs.tasks import announce_due, extract_due, poll, rescue_stalled
-from postroom.pipeline.tally import Tally
+from postroom.errors import PostroomError
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
-_TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below
-_RESCUE_SECONDS = 15.0
-_LONGEST_BACK_OFF_SECONDS = 900.0
 
 
 class Task:
@@ -67,12 +60,14 @@ class Task:
 
 
 class Clock:
-    """Calls every task when it is due, each at most once at a time; built anew from the config at start."""
+    """Calls every task when it is due, each at most once at a time; built anew at every start.
 
-    def __init__(self, house: House) -> None:
+    `threads` tasks run at the same moment; none begins once `stopping` is set.
+    """
+
+    def __init__(self, *, threads: int, stopping: Event) -> None:
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
-        self._house = house
-        threads = len(house.sources) + 4
+        self._stopping = stopping
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
@@ -80,37 +75,10 @@ class Clock:
             job_defaults={"max_instances": 10, "coalesce": True, "misfire_grace_time": None},
         )
         self._tasks: dict[str, Task] = {}
-        self._failures: dict[str, int] = {}
-        for kit in house.sources.values():
-            self._every(kit.poll_seconds, f"poll:{kit.name}", partial(self._poll, kit))
-        self._every(_TICK_SECONDS, "extract", self._extract)
-        self._every(_TICK_SECONDS, "announce", partial(announce_due, house))
-        self._every(_RESCUE_SECONDS, "rescue", partial(rescue_stalled, house))
 
-    def start(self) -> None:
-        """Start ticking; every task is due at once."""
-        self._scheduler.start()
-
-    def wake(self, task: str) -> None:
-        """Make `task` ("poll:NAME", "extract", "announce") due now; one that runs will run once more."""
-        if task in self._tasks:
-            self._tasks[task].ask_again()
-            self._due_in(0.0, task)
-
-    def stop(self) -> None:
-        """Ask the tasks to come to an end, and wait for them."""
-        self._house.stopping.set()
-        # The scheduler would wait for the tasks with a lock held that a task needs to wake another.
-        self._scheduler.shutdown(wait=False)
-        for task in self._tasks.values():
-            task.join()
-
-    def _due_in(self, seconds: float, task: str) -> None:
-        with suppress(JobLookupError):  # the scheduler is stopping, and has let its jobs go
-            self._scheduler.modify_job(task, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
-
-    def _every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
-        self._tasks[task] = Task(partial(_guarded, task, call), self._house.stopping.is_set)
+    def every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
+        """Call `call` every so many seconds, and at once when the clock starts; what it raises is logged."""
+        self._tasks[task] = Task(partial(guarded, task, call), self._stopping.is_set)
         # Spread by up to a tenth, so that many mailboxes do not all log in at the same moment.
         self._scheduler.add_job(
             self._tasks[task].run,
@@ -121,45 +89,31 @@ class Clock:
             next_run_time=datetime.now(UTC),
         )
 
-    def _poll(self, kit: SourceKit) -> None:
-        """Poll until a poll comes back less than full; after trouble, the next one waits longer each time."""
-        try:
-            while self._poll_once(kit) and not self._house.stopping.is_set():
-                pass
-        except TransientError:  # logged and recorded by the poll itself
-            self._back_off(kit)
-        else:
-            self._failures[kit.name] = 0
+    def start(self) -> None:
+        """Start ticking; every task is due at once."""
+        self._scheduler.start()
 
-    def _poll_once(self, kit: SourceKit) -> bool:
-        """Return whether there may be more at once; one mail that cannot be read is no reason to wait."""
-        counted: list[Tally] = []
-        with suppress(MailUnreadable):  # logged and recorded by the poll itself
-            poll(kit, self._house, report=counted.append)
-        tally = sum(counted, Tally())
-        if tally.taken:
-            self.wake("extract")
-        met = tally.taken + tally.duplicates + tally.quarantined + tally.left
-        return met >= kit.max_per_poll and not tally.refused
+    def wake(self, task: str) -> None:
+        """Make a task due now; one that runs will run once more.  What is unknown is ignored."""
+        if task in self._tasks:
+            self._tasks[task].ask_again()
+            self.due_in(0.0, task)
 
-    def _back_off(self, kit: SourceKit) -> None:
-        """Put the next poll off: a server that refuses logins locks out whoever keeps knocking."""
-        self._failures[kit.name] = self._failures.get(kit.name, 0) + 1
-        pause = pause_seconds(
-            self._failures[kit.name] + 1,
-            first=kit.poll_seconds,
-            cap=max(kit.poll_seconds, _LONGEST_BACK_OFF_SECONDS),
-            jitter=self._house.jitter() / 2,
-        )
-        self._due_in(pause, f"poll:{kit.name}")
-        _log.warning("next poll put off", source=kit.name, seconds=round(pause))
+    def due_in(self, seconds: float, task: str) -> None:
+        """Put the next run of a task to so many seconds from now, sooner or later than it was."""
+        with suppress(JobLookupError):  # the scheduler is stopping, and has let its jobs go
+            self._scheduler.modify_job(task, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
 
-    def _extract(self) -> None:
-        if extract_due(self._house, until_empty=True).documents:
-            self.wake("announce")
+    def stop(self) -> None:
+        """Ask the tasks to come to an end, and wait for them."""
+        self._stopping.set()
+        # The scheduler would wait for the tasks with a lock held that a task needs to wake another.
+        self._scheduler.shutdown(wait=False)
+        for task in self._tasks.values():
+            task.join()
 
 
-def _guarded(task: str, call: Callable[[], object]) -> None:
+def guarded(task: str, call: Callable[[], object]) -> None:
     """Keep the clock ticking whatever a task does; foreseen errors are logged where they happen."""
     try:
         call()

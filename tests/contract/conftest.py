@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import dovecot
+from tests.house import open_postroom, postroom
+from tests.servers.fixtures import dovecot, postgres
 
-__all__ = ["dovecot"]
+__all__ = ["dovecot", "open_postroom", "postgres", "postroom"]

@@ -1,133 +1,10 @@
-"""The clock: everything due at once, a backlog drained, a bug survived."""
+"""The clock: a task runs once at a time, and no wake is lost."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
-from threading import Event, Thread
+from threading import Event
 
-from postroom.fetcher.source import Batch, Memory, MessageSource
 from postroom.jobs.schedule import Clock, Task
-from tests.house import PDF, Postroom
-from tests.mailbox import MailboxInRam, mail
-from tests.servers.waiting import wait_until
-
-
-@contextmanager
-def ticking(postroom: Postroom, *sources: MessageSource, max_per_poll: int = 100) -> Iterator[Clock]:
-    """Let the clock run over these sources, polled once an hour only."""
-    kits = {source.name: replace(postroom.kit(source), max_per_poll=max_per_poll) for source in sources}
-    clock = Clock(replace(postroom.house, sources=kits))
-    clock.start()
-    try:
-        yield clock
-    finally:
-        clock.stop()
-
-
-def all_parsed(postroom: Postroom, count: int) -> bool:
-    return postroom.statuses() == ["parsed"] * count
-
-
-def test_a_clock_takes_extracts_and_announces_by_itself(postroom: Postroom) -> None:
-    postroom.orders.put(mail(po=PDF))
-
-    with ticking(postroom, postroom.orders):
-        wait_until(lambda: len(postroom.receiver.told) == 1, "the document is announced", 30)
-
-    assert all_parsed(postroom, 1)
-
-
-def test_a_backlog_is_drained_without_waiting_for_the_next_poll(postroom: Postroom) -> None:
-    for number in range(7):
-        postroom.orders.put(mail(f"<{number}@x>"))
-
-    with ticking(postroom, postroom.orders, max_per_poll=2):
-        wait_until(lambda: all_parsed(postroom, 7), "all seven are taken", 30)
-
-
-def test_a_backlog_is_not_hurried_while_the_after_action_is_refused(postroom: Postroom) -> None:
-    for number in range(7):
-        postroom.orders.put(mail(f"<{number}@x>"))
-    postroom.orders.refuses = True
-
-    with ticking(postroom, postroom.orders, max_per_poll=2):
-        wait_until(lambda: all_parsed(postroom, 2), "the first two are taken", 30)
-
-    assert len(postroom.messages()) == 2
-
-
-def test_mail_that_comes_later_is_taken_when_the_clock_is_woken(postroom: Postroom) -> None:
-    with ticking(postroom, postroom.orders) as clock:
-        wait_until(lambda: "orders" in [row.source_name for row in postroom.book()], "the first poll", 30)
-        postroom.orders.put(mail())
-        clock.wake("poll:orders")
-
-        wait_until(lambda: all_parsed(postroom, 1), "the mail is taken", 30)
-
-
-def test_waking_what_is_unknown_is_harmless(postroom: Postroom) -> None:
-    with ticking(postroom, postroom.orders) as clock:
-        clock.wake("poll:nobody")
-
-
-def test_a_bug_in_one_task_leaves_the_others_ticking(postroom: Postroom, log: io.StringIO) -> None:
-    class Buggy(MailboxInRam):
-        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
-            raise ZeroDivisionError("a bug")
-
-    postroom.orders.put(mail())
-
-    with ticking(postroom, Buggy("buggy", postroom.folder / "x"), postroom.orders):
-        wait_until(lambda: all_parsed(postroom, 1), "the other mailbox is polled", 30)
-        wait_until(lambda: '"event": "bug"' in log.getvalue(), "the bug is logged", 30)
-
-
-def test_a_source_in_trouble_is_logged_and_its_neighbours_polled(
-    postroom: Postroom, log: io.StringIO
-) -> None:
-    away = MailboxInRam("away", postroom.folder / "x")
-    away.is_away = True
-    postroom.orders.put(mail())
-
-    with ticking(postroom, away, postroom.orders):
-        wait_until(lambda: all_parsed(postroom, 1), "the other mailbox is polled", 30)
-        wait_until(lambda: '"code": "E-IMAP-CONNECT"' in log.getvalue(), "the trouble is logged", 30)
-        wait_until(lambda: '"event": "next poll put off"' in log.getvalue(), "it is given time", 30)
-
-
-def test_a_stopped_clock_has_asked_its_tasks_to_end(postroom: Postroom) -> None:
-    with ticking(postroom, postroom.orders):
-        pass
-
-    assert postroom.house.stopping.is_set()
-
-
-def test_a_clock_stops_although_a_poll_takes_mail_to_the_last(postroom: Postroom) -> None:
-    begun, stopped = Event(), Event()
-
-    class Slow(MailboxInRam):
-        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
-            begun.set()
-            postroom.house.stopping.wait(30)
-            yield from super().batches(memory, limit=limit, since=since)
-
-    slow = Slow("slow", postroom.folder / "x")
-    slow.put(mail())
-    clock = Clock(replace(postroom.house, sources={"slow": postroom.kit(slow)}))
-    clock.start()
-    assert begun.wait(30)
-
-    def stop() -> None:
-        clock.stop()
-        stopped.set()
-
-    Thread(target=stop, daemon=True).start()
-
-    assert stopped.wait(30), "the clock never stopped"
 
 
 def test_a_task_asked_for_while_it_runs_runs_once_more() -> None:
@@ -143,3 +20,34 @@ def test_a_task_asked_for_while_it_runs_runs_once_more() -> None:
     task.run()
 
     assert runs == ["run", "run"]
+
+
+def test_a_clock_calls_at_once_and_whenever_it_is_woken() -> None:
+    first, second = Event(), Event()
+    calls: list[str] = []
+
+    def call() -> None:
+        calls.append("call")
+        (second if first.is_set() else first).set()
+
+    clock = Clock(threads=1, stopping=Event())
+    clock.every(3600, "bell", call)
+    clock.start()
+    assert first.wait(30)
+    clock.wake("bell")
+    assert second.wait(30)
+    clock.stop()
+
+    assert calls == ["call", "call"]
+
+
+def test_a_stopped_clock_calls_nobody() -> None:
+    stopping, calls = Event(), list[str]()
+    clock = Clock(threads=1, stopping=stopping)
+    clock.every(3600, "bell", lambda: calls.append("call"))
+    stopping.set()
+
+    clock.start()
+    clock.stop()
+
+    assert calls == []

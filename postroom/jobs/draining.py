@@ -1,0 +1,45 @@
+"""Polling a source until it has no more for now, and what its trouble costs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from postroom.core.retry import pause_seconds
+from postroom.errors import MailUnreadable
+from postroom.jobs.house import House, SourceKit
+from postroom.jobs.tasks import poll
+from postroom.pipeline.tally import Tally
+
+_LONGEST_BACK_OFF_SECONDS = 900.0
+
+
+def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> None:
+    """Poll until a poll comes back less than full, or the house is stopping; say so whenever mail was taken.
+
+    Raises what `poll` raises but MailUnreadable: one mail that cannot be read is no trouble of its source.
+    """
+    while _poll_once(kit, house, took_mail) and not house.stopping.is_set():
+        pass
+
+
+def _poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> bool:
+    """Return whether there may be more at once."""
+    counted: list[Tally] = []
+    with suppress(MailUnreadable):  # logged and recorded by the poll itself
+        poll(kit, house, report=counted.append)
+    tally = sum(counted, Tally())
+    if tally.taken:
+        took_mail()
+    met = tally.taken + tally.duplicates + tally.quarantined + tally.left
+    return met >= kit.max_per_poll and not tally.refused
+
+
+def back_off_seconds(failures: int, kit: SourceKit, house: House) -> float:
+    """Return how long a source rests after so many failures in a row: who keeps knocking is locked out."""
+    return pause_seconds(
+        failures + 1,
+        first=kit.poll_seconds,
+        cap=max(kit.poll_seconds, _LONGEST_BACK_OFF_SECONDS),
+        jitter=house.jitter() / 2,
+    )

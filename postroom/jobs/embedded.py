@@ -1,0 +1,64 @@
+"""The embedded runner: one process that has the database to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from postroom.errors import TransientError
+from postroom.jobs.draining import back_off_seconds, drain
+from postroom.jobs.house import House, SourceKit
+from postroom.jobs.runner import ANNOUNCE, EXTRACT, poll_of
+from postroom.jobs.schedule import Clock
+from postroom.jobs.tasks import announce_due, extract_due, rescue_stalled
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
+_TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below
+_RESCUE_SECONDS = 15.0
+
+
+class EmbeddedRunner:
+    """The runner protocol on a clock alone: when a source is due, and how often it failed, is in memory."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._failures: dict[str, int] = {}
+        # One thread for each task, also for those that `every` adds: none waits for another.
+        self._clock = Clock(threads=len(house.sources) + 6, stopping=house.stopping)
+        for kit in house.sources.values():
+            self._clock.every(kit.poll_seconds, poll_of(kit.name), partial(self._poll, kit))
+        self._clock.every(_TICK_SECONDS, EXTRACT, self._extract)
+        self._clock.every(_TICK_SECONDS, ANNOUNCE, partial(announce_due, house))
+        self._clock.every(_RESCUE_SECONDS, "rescue", partial(rescue_stalled, house))
+
+    def every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
+        self._clock.every(seconds, task, call)
+
+    def start(self) -> None:
+        self._clock.start()
+
+    def wake(self, task: str) -> None:
+        self._clock.wake(task)
+
+    def stop(self) -> None:
+        self._clock.stop()
+
+    def _poll(self, kit: SourceKit) -> None:
+        try:
+            drain(kit, self._house, took_mail=partial(self.wake, EXTRACT))
+        except TransientError:  # logged and recorded by the poll itself
+            self._back_off(kit)
+        else:
+            self._failures[kit.name] = 0
+
+    def _back_off(self, kit: SourceKit) -> None:
+        self._failures[kit.name] = self._failures.get(kit.name, 0) + 1
+        pause = back_off_seconds(self._failures[kit.name], kit, self._house)
+        self._clock.due_in(pause, poll_of(kit.name))
+        _log.warning("next poll put off", source=kit.name, seconds=round(pause))
+
+    def _extract(self) -> None:
+        if extract_due(self._house, until_empty=True).documents:
+            self.wake(ANNOUNCE)
