@@ -47,7 +47,7 @@ class Unpacker(Protocol):
     def kind(self, part: Part, head: bytes) -> str:
         """Return what kind of container the decoded content of `part` is, "" for none.
 
-        `head` is the first bytes of the content, at least the first KiB where there are so many.  Pure, cheap.
+        `head` is the first bytes of the content, at least a KiB where there are so many.  Pure and cheap.
         """
         ...
 
