@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from postroom import maildir
-from postroom.core.addresses import mailboxes
+from postroom.errors import NotAMessage
 
 HEAD_BYTES = 1 << 20  # more than any header that postroom reads: limits.header is 256 KiB
 _BLOCK_BYTES = 1 << 18
@@ -24,6 +23,9 @@ _FORGED = re.compile(
 )
 _BLANK_LINE = re.compile(rb"^[ \t]*\r*\n", re.MULTILINE)
 _MBOX_LINE = re.compile(rb">?From [^\n]*\n")
+_FIELD = re.compile(rb"^[!-9;-~]+[ \t]*:", re.MULTILINE)
+# What nearly every recipient is; to judge the others takes what an MTA's pipe should not have to load.
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,256}@[A-Za-z0-9.-]{1,255}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -39,7 +41,7 @@ class Envelope:
     recipient: str
 
     def __post_init__(self) -> None:
-        if mailboxes(self.recipient.encode("utf-8", "surrogateescape")) != [self.recipient]:
+        if not _PLAIN_ADDRESS.fullmatch(self.recipient) and not _is_one_address(self.recipient):
             raise ValueError(f"not one address: {self.recipient!a}")
         if _UNPRINTABLE.search(self.sender):
             raise ValueError(f"not an address: {self.sender!a}")
@@ -60,10 +62,12 @@ def deliver(folder: Path, message: BinaryIO, envelope: Envelope, arrival: Arriva
     """Write the whole of `message` into the Maildir `folder` for one recipient, and return its unique name.
 
     When it returns, the mail survives a power cut.  A big mail is never in memory at once.  Raises
-    MaildirUnusable, and then no part of a mail is left behind.
+    NotAMessage where there is no header field, and MaildirUnusable; no part of a mail is then left behind.
     """
     name = maildir.unique_name()
     head = stripped(message.read(HEAD_BYTES))
+    if not _has_a_field(head):
+        raise NotAMessage("the input has no header field", fix="give a message as RFC 5322 has it")
     maildir.write(folder, name, chain([on_top(head, envelope, arrival), head], blocks(message)))
     maildir.show(folder, [name])
     return name
@@ -82,7 +86,7 @@ def on_top(head: bytes, envelope: Envelope, arrival: Arrival) -> bytes:
         f"X-Original-To: {envelope.recipient}",
         f"Delivered-To: {envelope.recipient}",
         f"Received: {arrival.came}",
-        f"\tfor <{envelope.recipient}>; {format_datetime(arrival.at)}",
+        f"\tfor <{envelope.recipient}>; {arrival.at:%a, %d %b %Y %H:%M:%S %z}",
     ]
     if head.startswith((b" ", b"\t")):  # no header at all; else this line would continue our Received
         lines.append("")
@@ -110,3 +114,14 @@ def blocks(message: BinaryIO) -> Iterator[bytes]:
     """Yield what is left of `message` in blocks of moderate size."""
     while block := message.read(_BLOCK_BYTES):
         yield block
+
+
+def _has_a_field(head: bytes) -> bool:
+    blank = _BLANK_LINE.search(head)
+    return _FIELD.search(head[: blank.start()] if blank else head) is not None
+
+
+def _is_one_address(text: str) -> bool:
+    from postroom.core.addresses import mailboxes  # noqa: PLC0415  (see _PLAIN_ADDRESS)
+
+    return mailboxes(text.encode("utf-8", "surrogateescape")) == [text]

@@ -7,8 +7,6 @@ import itertools
 import os
 import pwd
 import re
-import secrets
-import socket
 import stat
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -60,12 +58,12 @@ def create_subfolder(folder: Path, name: str) -> Path:
 def unique_front() -> str:
     """Return what nobody chooses twice: time, pid, counter, chance.  It fits a queue name as well."""
     seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
-    return f"{seconds}.M{microseconds:06d}P{os.getpid()}Q{next(_counter)}R{secrets.token_hex(4)}"
+    return f"{seconds}.M{microseconds:06d}P{os.getpid()}Q{next(_counter)}R{os.urandom(4).hex()}"
 
 
 def unique_name(front: str = "") -> str:
     """Return a file name that no delivery on any host chooses twice: `front` or a fresh one, and the host."""
-    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
+    host = os.uname().nodename.replace("/", r"\057").replace(":", r"\072")
     return f"{front or unique_front()}.{host}"
 
 

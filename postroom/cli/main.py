@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,13 +18,13 @@ import click
 from postroom import __version__
 from postroom.cli.registry import COMMANDS
 from postroom.cli.streams import replace_closed_streams
-from postroom.cli.tables import shown
-from postroom.cli.words import counted
 from postroom.errors import ConfigFault, Exit, FileFault, PostroomError, UsageFault
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FINAL = {Exit.OK, Exit.NOT_A_MESSAGE, Exit.UNKNOWN_ORG}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -87,10 +90,36 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a subject in Greek must not end a list on a Latin terminal
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(int(_run(arguments)))
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_answer_an_mta(words) if command_in(words) == "deliver" else int(_run(words)))
 
 
-def _run(arguments: list[str] | None) -> int:
+def command_in(words: Sequence[str]) -> str:
+    """Return the command that a command line names, also where click would refuse it; "" where none."""
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            return word
+        if word in {"-c", "--config"}:
+            next(rest, None)
+    return ""
+
+
+def _answer_an_mta(words: list[str]) -> int:
+    """Run a command for a mail server, which bounces a mail on every code but 0 and 75.
+
+    So what is wrong on our side is always 75, also a signal and what cannot even be said on standard error.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDING}
+    code: int = Exit.TEMPORARY
+    with suppress(BaseException):
+        code = _run(words)
+    for number, action in before.items():
+        signal.signal(number, action)  # death by a signal is a reason to try again as well
+    return int(code) if code in _FINAL else Exit.TEMPORARY
+
+
+def _run(arguments: list[str]) -> int:
     try:
         return _answer(arguments)
     except click.ClickException as error:
@@ -125,7 +154,7 @@ def _unforeseen(error: Exception) -> int:
     return Exit.BUG
 
 
-def _answer(arguments: list[str] | None) -> int:
+def _answer(arguments: list[str]) -> int:
     outcome: Any = postroom.main(args=arguments, prog_name="postroom", standalone_mode=False)
     if sys.stdout is not None:  # it is None where it was closed before we began
         sys.stdout.flush()
@@ -144,20 +173,28 @@ def say(error: PostroomError) -> None:
     for line in more:
         click.echo(f"     {line}", err=True)
     if error.fix:
-        click.echo(f"     Fix: {shown(error.fix)}", err=True)
+        click.echo(f"     Fix: {_shown(error.fix)}", err=True)
     if error.code != UsageFault.code:  # its page says no more than this
         click.echo(f"     More: postroom help {error.code}", err=True)
 
 
+def _shown(text: str) -> str:
+    from postroom.cli.tables import shown  # noqa: PLC0415  (only an error pays for it, no start)
+
+    return shown(text)
+
+
 def _lines(error: PostroomError) -> list[str]:
-    lines = [shown(line) for line in str(error).splitlines()]
+    from postroom.cli.words import counted  # noqa: PLC0415  (as above)
+
+    lines = [_shown(line) for line in str(error).splitlines()]
     if isinstance(error, ConfigFault) and error.faults:
         return [f"the configuration has {counted(len(error.faults), 'fault')}", *lines]
     return lines or ["something went wrong"]
 
 
 def _report_bug(error: Exception) -> None:
-    click.echo(f"postroom: a bug: {type(error).__name__}: {shown(str(error))}  [E-BUG]", err=True)
+    click.echo(f"postroom: a bug: {type(error).__name__}: {_shown(str(error))}  [E-BUG]", err=True)
     where = error.__traceback__
     while where is not None:
         code = where.tb_frame.f_code

@@ -24,6 +24,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "config": _entry("check", "config", "Show the effective configuration and where each value comes from."),
     "run": _entry("run", "run", "Run the service: poll, extract, announce, until SIGTERM."),
     "fetch": _entry("fetch", "fetch", "Do one bounded round of everything due and exit, for cron."),
+    "deliver": _entry(
+        "deliver", "deliver", "Write a mail from standard input into a Maildir, for an MTA's pipe."
+    ),
     "ingest": _entry("ingest", "ingest", "Take mails from files: .eml, mbox or Maildir."),
     "inspect": _entry(
         "inspect", "inspect", "Take a mail apart without a database, and say what is kept and why."

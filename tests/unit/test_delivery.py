@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom import maildir
+from postroom.core.addresses import mailboxes
 from postroom.core.headers import read_header_block
 from postroom.core.routing import PROFILES, Rule, address_pattern, targets
-from postroom.delivery import HEAD_BYTES, Arrival, Envelope, deliver, on_top, stripped
-from postroom.errors import MaildirUnusable
+from postroom.delivery import _PLAIN_ADDRESS, HEAD_BYTES, Arrival, Envelope, deliver, on_top, stripped
+from postroom.errors import MaildirUnusable, NotAMessage
 
 TO_ACME = Envelope("buyer@acme.example", "orders+acme@in.example")
 ARRIVAL = Arrival(
@@ -130,6 +131,27 @@ def test_an_envelope_that_would_be_two_fields_is_refused(sender: str, recipient:
         Envelope(sender, recipient)
 
 
+@given(st.from_regex(_PLAIN_ADDRESS, fullmatch=True))
+def test_an_address_that_looks_plain_is_one_for_every_reader(recipient: str) -> None:
+    assert mailboxes(recipient.encode()) == [recipient]
+
+
+@pytest.mark.parametrize(
+    "no_message",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\nSubject: below the blank line\n", id="no header"),
+        pytest.param(b"From buyer@acme.example Mon Jan  2\n\nhello\n", id="mbox line only"),
+        pytest.param(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", id="a picture"),
+    ],
+)
+def test_what_has_no_header_field_is_no_message(folder: Path, no_message: bytes) -> None:
+    with pytest.raises(NotAMessage):
+        deliver(folder, io.BytesIO(no_message), TO_ACME, ARRIVAL)
+
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
 def test_an_arrival_that_would_be_two_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="no text of a header field"):
         on_top(b"", TO_ACME, Arrival("from x\r\nDelivered-To: y", ARRIVAL.at))
@@ -157,6 +179,6 @@ def test_a_delivery_that_breaks_off_leaves_nothing(folder: Path) -> None:
             return super().read(size)
 
     with pytest.raises(MaildirUnusable):
-        deliver(folder, Broken(b"x" * (HEAD_BYTES + 1)), TO_ACME, ARRIVAL)
+        deliver(folder, Broken(b"A: " + b"x" * HEAD_BYTES), TO_ACME, ARRIVAL)
 
     assert [path for path in folder.rglob("*") if path.is_file()] == []
