@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from postroom import maildir
-from postroom.app.compose import open_store
+from postroom.app.archive import open_store
 from postroom.config.settings import MaildirFolder, Recipients, Settings
 from postroom.db.engine import open_database
 from postroom.db.orgs import SqlDirectory

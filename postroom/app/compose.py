@@ -1,4 +1,4 @@
-"""Settings become an opened postroom: the only place that chooses store and database."""
+"""Settings become an opened postroom: the only place that chooses the database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from postroom.app.archive import open_store
 from postroom.config.settings import Settings
 from postroom.db.engine import Database, open_database
 from postroom.db.inbox import SqlInbox
@@ -20,7 +21,6 @@ from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
 from postroom.errors import FileFault, StoreUnavailable
-from postroom.storage.local import LocalStore
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.start")
@@ -87,11 +87,6 @@ def open_app(settings: Settings) -> Iterator[App]:
         )
     finally:
         database.close()
-
-
-def open_store(settings: Settings) -> ObjectStore:
-    """Return the archive that `storage.url` names; nothing is touched yet."""
-    return LocalStore(Path(settings.storage.url.removeprefix("file://")))
 
 
 def make_state_dir(state_dir: Path) -> None:

@@ -33,6 +33,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "org": _entry("orgs", "org", "Add, list, show and suspend orgs, and give them aliases."),
     "status": _entry("status", "status", "Show sources, queue, quarantine, storage and database."),
+    "healthcheck": _entry(
+        "healthcheck", "healthcheck", "Say whether the running service is healthy, for containers."
+    ),
     "messages": _entry("messages", "messages", "List the messages that arrived."),
     "documents": _entry("documents", "documents", "List the documents, or write one out."),
     "explain": _entry("explain", "explain", "Tell the whole story of one mail."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,13 @@ from postroom import __version__
 from postroom.app.compose import App
 from postroom.app.house import build_house
 from postroom.cli.context import opened, say_no_source
+from postroom.cli.words import counted
 from postroom.fetcher.watch import Watcher, watch
 from postroom.jobs.embedded import EmbeddedRunner
+from postroom.jobs.heartbeat import Heartbeat, beating
 from postroom.jobs.lock import state_lock
 from postroom.jobs.runner import Runner, poll_of
+from postroom.jobs.sd_notify import ServiceSupervisor
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 
@@ -37,13 +41,16 @@ def run(ctx: click.Context) -> None:
         app.take_over()
         if not app.settings.mailbox and not app.settings.maildir:
             say_no_source(app)
-        serve(app)
+        supervisor = ServiceSupervisor(os.environ)
+        with beating(app.settings.state_dir, command="run", now=app.now, supervisor=supervisor) as heartbeat:
+            serve(app, heartbeat, supervisor)
 
 
-def serve(app: App) -> None:
+def serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor) -> None:
     """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished."""
     house = build_house(app)
     runner = EmbeddedRunner(house)
+    runner.every(heartbeat.every_seconds, "heartbeat", heartbeat.beat)
     stop = Event()
 
     def poll_now() -> None:
@@ -60,8 +67,10 @@ def serve(app: App) -> None:
     _log.info(
         "started", version=__version__, sources=len(house.sources), state_dir=str(app.settings.state_dir)
     )
+    supervisor.tell("READY=1", f"STATUS=Polling {counted(len(house.sources), 'source')}")
     stop.wait()
     _log.info("stopping")
+    supervisor.tell("STOPPING=1", "STATUS=Finishing the messages at hand")
     for watcher in watchers:
         watcher.close()
     runner.stop()

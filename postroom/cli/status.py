@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from postroom import __version__
-from postroom.app.compose import App, open_store
+from postroom.app.archive import open_store
+from postroom.app.compose import App
 from postroom.cli.context import opened, read_config
 from postroom.cli.tables import age, iso, json_line, shown, table
 from postroom.cli.words import counted

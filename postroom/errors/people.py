@@ -123,6 +123,17 @@ class Locked(OperatorError):
     exit = Exit.TEMPORARY
 
 
+class ServiceSilent(OperatorError):
+    """No postroom works on this state_dir, or the one that does hangs: its heartbeat is missing or stale.
+
+    Start the service. One that hangs is killed and started anew by systemd and by most container platforms;
+    by hand, a kill does no harm: no mail is lost by it.
+    """
+
+    code = "E-SILENT"
+    exit = Exit.UNAVAILABLE
+
+
 class FileFault(OperatorError):
     """A file or folder cannot be read or written.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from postroom import maildir
-from postroom.app.compose import make_state_dir, open_app, open_store
+from postroom.app.archive import open_store
+from postroom.app.compose import make_state_dir, open_app
 from postroom.app.house import build_house
 from postroom.app.sources import kits
 from postroom.config.load import load
