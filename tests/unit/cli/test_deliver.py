@@ -39,12 +39,11 @@ class Pipe:
         self.maildir = folder / "Maildir"
         maildir.create(self.maildir)
 
-    def __call__(self, *arguments: str, mail: bytes = MAIL, stdin: int | None = None) -> tuple[int, str]:
+    def __call__(self, *arguments: str, mail: bytes = MAIL) -> tuple[int, str]:
         """Return the exit code and what standard error said."""
-        given = {"input": mail} if stdin is None else {"stdin": stdin}
         done = subprocess.run(
             [sys.executable, "-m", "postroom", *arguments],
-            **given,  # type: ignore[arg-type]  (one of the two; subprocess types them apart)
+            input=mail,
             cwd=self.folder,
             env=ENVIRONMENT | {"HOME": str(self.folder)},
             capture_output=True,
