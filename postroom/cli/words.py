@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from postroom.core.media import essence
+
 if TYPE_CHECKING:  # `inspect` counts too, and needs none of the pipeline
     from postroom.pipeline.tally import Tally
 
@@ -40,7 +42,7 @@ def disagree(declared: str, sniffed: str | None) -> bool:
 
     Plain text is what most kinds of text look like: a bare HTML body and a CSV are no lie.
     """
-    if sniffed is None or sniffed == declared:
+    if sniffed is None or essence(sniffed) == declared:
         return False
     return not (sniffed == "text/plain" and declared.startswith("text/"))
 

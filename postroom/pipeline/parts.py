@@ -10,8 +10,10 @@ from postroom.core.decode import decode
 from postroom.core.filename import for_part
 from postroom.core.kinds import Verdict, judge, referenced_cids
 from postroom.core.limits import Limits
+from postroom.core.media import denies
 from postroom.core.mime import walk
 from postroom.core.part import Part
+from postroom.core.rules import Standard
 from postroom.core.sniff import sniff
 from postroom.db.values import LedgerPart
 
@@ -30,10 +32,15 @@ def take_apart(raw: bytes, limits: Limits) -> Iterator[tuple[LedgerPart, bytes]]
             continue
         decoded = decode(raw, part)
         size = len(decoded.content)
-        verdict = judge(part, size, referenced_cids=cids, kept_before=documents, limits=limits)
+        sniffed = sniff(decoded.content)
+        standard = Standard(limits=limits)
+        verdict = judge(
+            part, size, sniffed=sniffed, referenced_cids=cids, kept_before=documents, standard=standard
+        )
         documents += verdict.kept
         line = _line(part, decoded.content, verdict)
-        defects = (*part.defects, *part.limits, *decoded.defects)
+        lie = ("type mismatch",) if denies(part.content_type, sniffed) else ()
+        defects = (*part.defects, *part.limits, *decoded.defects, *lie)
         yield replace(line, decode_status=decoded.status, defects=defects), decoded.content
 
 

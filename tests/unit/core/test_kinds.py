@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from postroom.core.kinds import Verdict, judge, referenced_cids
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.core.part import Part
+from postroom.core.rules import Standard
 
 PART = Part("1", 0, 0, 0)
 
@@ -41,6 +42,11 @@ def part(content_type: str, disposition: str = "", filename: str = "", content_i
             part("application/x-pkcs7-mime", "", "smime.p7m"), "named part", id="an S/MIME envelope"
         ),
         pytest.param(part("message/rfc822"), "message", id="an attached message that cannot be entered"),
+        pytest.param(
+            part("application/pkcs7-signature", "attachment", "smime.p7s"), "signature", id="S/MIME"
+        ),
+        pytest.param(part("application/pgp-signature"), "signature", id="PGP"),
+        pytest.param(part("application/pgp-encrypted"), "encrypted", id="PGP/MIME"),
     ],
 )
 def test_a_document_is_kept(judged: Part, reason: str) -> None:
@@ -61,10 +67,6 @@ def test_a_document_is_kept(judged: Part, reason: str) -> None:
         ),
         pytest.param(part("image/png", "inline"), "inline image", id="inline image without a name"),
         pytest.param(part("image/png", "", "", "x@a"), "inline image", id="image with an id only"),
-        pytest.param(
-            part("application/pkcs7-signature", "attachment", "smime.p7s"), "signature", id="S/MIME"
-        ),
-        pytest.param(part("application/pgp-signature", "", "signature.asc"), "signature", id="PGP"),
         pytest.param(
             replace(part("message/rfc822", "attachment", "a.eml"), is_container=True),
             "container",
@@ -88,17 +90,37 @@ def test_what_is_no_document_is_skipped(judged: Part, reason: str) -> None:
     ],
 )
 def test_a_limit_is_named(size: int, kept_before: int, verdict: Verdict) -> None:
-    limits = replace(DEFAULT_LIMITS, attachment_bytes=100, attachments=5)
+    standard = Standard(limits=replace(DEFAULT_LIMITS, attachment_bytes=100, attachments=5))
 
     said = judge(
         part("application/pdf", "attachment", "a.pdf"),
         size,
         referenced_cids=frozenset(),
         kept_before=kept_before,
-        limits=limits,
+        standard=standard,
     )
 
     assert said == verdict
+
+
+@pytest.mark.parametrize(
+    "smime_type",
+    [
+        pytest.param("enveloped-data", id="encrypted"),
+        pytest.param("authenveloped-data", id="encrypted with a tag"),
+    ],
+)
+def test_what_nobody_here_can_open_is_kept_and_called_encrypted(smime_type: str) -> None:
+    sealed = part("application/x-pkcs7-mime", "attachment", "smime.p7m")
+
+    said = judge(
+        sealed,
+        1,
+        sniffed=f"application/pkcs7-mime; smime-type={smime_type}",
+        referenced_cids=frozenset(),
+    )
+
+    assert said == Verdict(kept=True, reason="encrypted")
 
 
 def test_html_names_the_images_it_shows() -> None:
