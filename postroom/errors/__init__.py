@@ -8,6 +8,7 @@ from postroom.errors.base import (
     TransientError,
     by_code,
 )
+from postroom.errors.decoders import DecoderDied, DecoderUnavailable
 from postroom.errors.outside import (
     ConnectFailed,
     DatabaseCorrupt,
@@ -50,6 +51,8 @@ __all__ = [
     "ConnectFailed",
     "DatabaseCorrupt",
     "DatabaseUnavailable",
+    "DecoderDied",
+    "DecoderUnavailable",
     "DnsFailed",
     "Exit",
     "Fault",

@@ -31,8 +31,8 @@ class Inner:
 class Unpacked:
     """What was found in a container, in its own order, and what was wrong with it or went beyond a limit.
 
-    `reason` is "" where it was opened; else it says why it stays as it is and becomes a document itself
-    ("encrypted", "not unpacked").
+    `reason` is "" where all of it was taken out; else it says why the container becomes a document itself too
+    ("encrypted", "not unpacked"): nothing in it is lost.
     """
 
     inner: tuple[Inner, ...] = ()
@@ -41,20 +41,35 @@ class Unpacked:
     limits: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the containers of one mail may still come to: so many things, of so many bytes together."""
+
+    things: int
+    total_bytes: int
+
+    def after(self, unpacked: Unpacked) -> Room:
+        """Return what is left when that was taken out; the files must still be there."""
+        taken = sum(inner.file.stat().st_size for inner in unpacked.inner)
+        return Room(max(0, self.things - len(unpacked.inner)), max(0, self.total_bytes - taken))
+
+
 class Unpacker(Protocol):
     """Opens containers; every content that a mail holds is shown to it once."""
 
     def kind(self, part: Part, head: bytes) -> str:
         """Return what kind of container the decoded content of `part` is, "" for none.
 
-        `head` is the first bytes of the content, at least a KiB where there are so many.  Pure and cheap.
+        `head` is the first bytes of the content, at least the first KiB where there are so many.  Pure, cheap.
         """
         ...
 
-    def unpack(self, kind: str, content: Path, into: Path, *, most: int) -> Unpacked:
+    def unpack(self, kind: str, content: Path, into: Path, *, name: str, room: Room) -> Unpacked:
         """Open the container in the file `content` and put what is in it as files into the folder `into`.
 
-        At most `most` things are taken out.  Whatever the bytes are, the answer says it.  Raises only where
-        the child that opens it died or was stopped: this message's own trouble, and one attempt.
+        `into` is empty and not the folder of `content`; `name` is what the sender calls the container.  Whatever
+        the bytes are, the answer says it.  Raises DecoderDied where the child that opens it died or was
+        stopped: this message's own trouble, and one attempt; DecoderUnavailable where none could be started or
+        it was ended from outside: nobody's fault, to be tried again.
         """
         ...
