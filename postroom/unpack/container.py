@@ -60,16 +60,17 @@ class Unpacker(Protocol):
     def kind(self, part: Part, head: bytes) -> str:
         """Return what kind of container the decoded content of `part` is, "" for none.
 
-        `head` is the first bytes of the content, at least the first KiB where there are so many.  Pure, cheap.
+        `head` is the first bytes of the content, at least the first KiB where there are so many.  It is
+        pure and cheap.
         """
         ...
 
     def unpack(self, kind: str, content: Path, into: Path, *, name: str, room: Room) -> Unpacked:
         """Open the container in the file `content` and put what is in it as files into the folder `into`.
 
-        `into` is empty and not the folder of `content`; `name` is what the sender calls the container.  Whatever
-        the bytes are, the answer says it.  Raises DecoderDied where the child that opens it died or was
-        stopped: this message's own trouble, and one attempt; DecoderUnavailable where none could be started or
-        it was ended from outside: nobody's fault, to be tried again.
+        `into` is empty and not the folder of `content`; `name` is what the sender calls the container.
+        Whatever the bytes are, the answer says it.  Raises DecoderDied where the child that opens it died or
+        was stopped: this message's own trouble, and one attempt; DecoderUnavailable where none could be
+        started or it was ended from outside: nobody's fault, to be tried again.
         """
         ...
