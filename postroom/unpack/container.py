@@ -57,11 +57,11 @@ class Room:
 class Unpacker(Protocol):
     """Opens containers; every content that a mail holds is shown to it once."""
 
-    def kind(self, part: Part, head: bytes) -> str:
+    def kind(self, part: Part, sniffed: str) -> str:
         """Return what kind of container the decoded content of `part` is, "" for none.
 
-        `head` is the first bytes of the content, at least the first KiB where there are so many.  It is
-        pure and cheap.
+        `sniffed` is what `sniff` said of all of the content: a zip by its first bytes may be an office
+        document by its directory.  Pure and cheap.
         """
         ...
 
