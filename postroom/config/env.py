@@ -60,12 +60,13 @@ def _target(variable: str, tree: Tree) -> Target | None:
     """Return what a variable sets: letter case does not count, and "_" stands for "-" too."""
     words = [_folded(word) for word in variable.removeprefix(PREFIX).split("__")]
     section = words[0] if len(words) > 1 else schema.TOP
-    if len(words) != (3 if section in schema.FAMILIES else 1 if section == schema.TOP else 2):
+    before = 2 if section in schema.FAMILIES else 0 if section == schema.TOP else 1
+    if len(words) <= before:
         return None
     name = _name(section, words[1], tree) if section in schema.FAMILIES else ""
-    keys = schema.section(section)
-    leaf = words[-1] if words[-1] in keys else words[-1].removesuffix("_file")
-    return Target(section, name, keys[leaf], leaf != words[-1]) if leaf in keys else None
+    keys, said = schema.section(section), ".".join(words[before:])
+    leaf = said if said in keys else said.removesuffix("_file")
+    return Target(section, name, keys[leaf], leaf != said) if leaf in keys else None
 
 
 def _name(family: str, word: str, tree: Tree) -> str:

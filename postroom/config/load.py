@@ -16,6 +16,7 @@ from postroom.config.reader import Context, Table
 from postroom.config.settings import Settings
 from postroom.config.tree import Tree, merge
 from postroom.core.routing import address_pattern
+from postroom.core.rules import DEFAULT_RULES, changed
 from postroom.errors import ConfigFault
 
 T = TypeVar("T")
@@ -76,9 +77,10 @@ def show(loaded: Loaded) -> list[Shown]:
     order = s.keys()
 
     def rank(key: str) -> tuple[int, str, int]:
-        section, *name, leaf = key.split(".") if "." in key else (s.TOP, key)
-        path = ".".join(filter(None, (section, *("*" for _ in name), leaf)))
-        return s.SECTIONS.index(section), ".".join(name), order.index(path)
+        section, _, rest = key.partition(".") if "." in key else (s.TOP, ".", key)
+        name, _, leaf = rest.partition(".") if section in s.FAMILIES else ("", ".", rest)
+        path = ".".join(filter(None, (section, "*" if name else "", leaf)))
+        return s.SECTIONS.index(section), name, order.index(path)
 
     return [Shown(key, loaded.shown[key], loaded.origins[key]) for key in sorted(loaded.shown, key=rank)]
 
@@ -107,6 +109,7 @@ def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:
         storage=sections.storage(table("storage"), state_dir),
         jobs=sections.jobs(table("jobs")),
         limits=sections.limits(table("limits")),
+        documents=changed(DEFAULT_RULES, sections.documents(table("documents"), s.DOCUMENTS)),
         log=sections.log(table("log")),
         org={name: built for name, (_, built) in org.items()},
         mailbox={name: built for name, (_, built) in mailbox.items()},

@@ -13,6 +13,9 @@ from postroom.core.routing import PROFILES, address_pattern, is_slug
 
 SOURCE_NAME = re.compile(r"(?!.*__)[a-z0-9][a-z0-9_-]{0,62}")
 _HEADER = re.compile(r"[!-9;-~]{1,76}")
+_MEDIA_PATTERN = re.compile(
+    r"\*|[a-z0-9!#$&^_.+*?-]{1,127}/[a-z0-9!#$&^_.+*?-]{1,127}(?:; [a-z0-9-]{1,40}=[a-z0-9_.*?-]{1,80})?"
+)
 _BY_THE_SENDER = {
     "to",
     "cc",
@@ -122,6 +125,19 @@ def _profile(name: str) -> tuple[str, ...]:
         return PROFILES[name]
     hint = did_you_mean(name, PROFILES) or f'a list such as ["Delivered-To"], or one of {", ".join(PROFILES)}'
     raise ValueFault(f"{written(name)} is no profile", hint)
+
+
+def media_pattern() -> Kind[str]:
+    """Return the kind of a media type in which "*" and "?" stand for any text and any letter."""
+
+    def parse(raw: object) -> str:
+        pattern = plain(raw, "a media type").strip().lower()
+        if not _MEDIA_PATTERN.fullmatch(pattern):
+            hint = 'write it like "application/pdf", "image/*" or "application/xml; profile=ubl-*"'
+            raise ValueFault(f"{written(raw)} is no media type", hint)
+        return pattern
+
+    return Kind(parse)
 
 
 def _header(raw: object) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from postroom.config import mail_values as mail
 from postroom.config import values as v
 from postroom.config.secrets import secret
 from postroom.config.settings import Action, Tls, Unknown, Zone
+from postroom.core.rules import Body, Inline
 
 T = TypeVar("T")
 
@@ -28,13 +29,46 @@ class Key(Generic[T]):
 
     @property
     def leaf(self) -> str:
-        """Return the key's own name, `host` of `mailbox.*.host`."""
-        return self.path.rpartition(".")[2]
+        """Return the key's own name, `host` of `mailbox.*.host`; that of an inner table is before it."""
+        return self.path.removeprefix(f"{self.section}.").removeprefix("*.")
 
     @property
     def section(self) -> str:
         """Return the table's name, `mailbox` of `mailbox.*.host`, TOP where there is none."""
         return self.path.partition(".")[0] if "." in self.path else TOP
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKeys:
+    """What is a document: for all mail, or for one org or source, where what nobody set is None."""
+
+    kinds: Key[tuple[str, ...] | None]
+    skip_kinds: Key[tuple[str, ...] | None]
+    names: Key[tuple[str, ...] | None]
+    skip_names: Key[tuple[str, ...] | None]
+    min_size: Key[int | None]
+    max_size: Key[int | None]
+    inline: Key[Inline | None]
+    body: Key[tuple[Body, ...] | None]
+
+
+def _documents(table: str, *, defaults: bool) -> DocumentKeys:
+    def key(leaf: str, kind: v.Kind[T], default: object, meaning: str) -> Key[T | None]:
+        return Key(f"{table}.{leaf}", v.optional(kind), default if defaults else None, meaning)
+
+    media_types, names = v.listing(mail.media_pattern(), "media types"), v.listing(v.text("a name"), "names")
+    return DocumentKeys(
+        key("kinds", media_types, ["*"], "the media types that become documents"),
+        key("skip_kinds", media_types, [], "those that do not"),
+        key("names", names, ["*"], "the file names that become documents"),
+        key("skip_names", names, [], "those that do not"),
+        key("min_size", v.size("0B", "2GiB"), "0B", "the smallest document"),
+        key("max_size", v.size("1B", "2GiB"), None, "the biggest; limits.attachment holds in any case"),
+        key("inline", v.choice(Inline), "skip", "which images within a text become documents"),
+        key(
+            "body", v.listing(v.choice(Body), "bodies"), [], "which body stands in where nothing else is one"
+        ),
+    )
 
 
 # --- where postroom keeps its own files, and whose a mail is --------------------------------------
@@ -140,12 +174,48 @@ LIMITS_HEADER_FIELD = Key(
     "limits.header_field", v.size("1KiB", "1MiB"), "16KiB", "how much of one structured field is parsed"
 )
 
+LIMITS_UNPACK = Key(
+    "limits.unpack", v.word(("off", "zip")), "off", "whether a zip is a container or a document"
+)
+LIMITS_UNPACK_FILES = Key(
+    "limits.unpack_files",
+    v.whole(1, 100_000),
+    1000,
+    "the most that is taken out of the containers of one mail",
+)
+LIMITS_UNPACK_TOTAL = Key(
+    "limits.unpack_total", v.size("1KiB", "64GiB"), "500MB", "how much that may be together"
+)
+LIMITS_UNPACK_RATIO = Key(
+    "limits.unpack_ratio", v.whole(2, 10_000), 100, "how many bytes one byte of a zip may become"
+)
+LIMITS_UNPACK_MEMORY = Key(
+    "limits.unpack_memory",
+    v.size("128MiB", "64GiB"),
+    "1GiB",
+    "the most memory of a child that opens a container",
+)
+LIMITS_UNPACK_TIME = Key("limits.unpack_time", v.duration("1s", "1h"), "60s", "the longest that it may take")
+
+# --- what is a document ---------------------------------------------------------------------------
+DOCUMENTS = _documents("documents", defaults=True)
+ORG_DOCUMENTS = _documents("org.*.documents", defaults=False)
+MAILBOX_DOCUMENTS = _documents("mailbox.*.documents", defaults=False)
+MAILDIR_DOCUMENTS = _documents("maildir.*.documents", defaults=False)
+
 LOG_LEVEL = Key(
     "log.level", v.word(("debug", "info", "warning", "error")), "info", "the least that is worth a line"
 )
 LOG_FORMAT = Key("log.format", v.word(("auto", "console", "json", "journal")), "auto", "how a line looks")
 
-ALL: tuple[Key[Any], ...] = tuple(each for each in list(globals().values()) if isinstance(each, Key))
+
+def _all(value: object) -> list[Key[Any]]:
+    if isinstance(value, DocumentKeys):
+        return [getattr(value, field.name) for field in fields(value)]
+    return [value] if isinstance(value, Key) else []
+
+
+ALL: tuple[Key[Any], ...] = tuple(key for each in list(globals().values()) for key in _all(each))
 SECTIONS = tuple(dict.fromkeys(key.section for key in ALL))  # TOP first, then every table
 
 

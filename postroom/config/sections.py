@@ -9,6 +9,7 @@ from postroom.config.reader import Table
 from postroom.config.settings import Database, Jobs, Log, Org, Orgs, Storage
 from postroom.config.toml import spelled
 from postroom.core.limits import Limits
+from postroom.core.rules import Changes
 
 _SQLITE = "sqlite:///"
 _FILE = "file://"
@@ -26,6 +27,7 @@ def org(table: Table) -> Org:
         name=table.take(s.ORG_NAME, table.name) or table.name,
         aliases=table.take(s.ORG_ALIASES),
         allow_from=table.take(s.ORG_ALLOW_FROM),
+        documents=documents(table, s.ORG_DOCUMENTS),
     )
 
 
@@ -84,7 +86,30 @@ def limits(table: Table) -> Limits:
         header_bytes=table.take(s.LIMITS_HEADER),
         header_fields=table.take(s.LIMITS_HEADER_FIELDS),
         parsed_field_bytes=table.take(s.LIMITS_HEADER_FIELD),
+        unpack_zip=table.take(s.LIMITS_UNPACK) == "zip",
+        unpack_files=table.take(s.LIMITS_UNPACK_FILES),
+        unpack_total_bytes=table.take(s.LIMITS_UNPACK_TOTAL),
+        unpack_ratio=table.take(s.LIMITS_UNPACK_RATIO),
+        unpack_memory_bytes=table.take(s.LIMITS_UNPACK_MEMORY),
+        unpack_seconds=table.take(s.LIMITS_UNPACK_TIME),
     )
+
+
+def documents(table: Table, keys: s.DocumentKeys) -> Changes:
+    """Return what is a document, as far as this table says it."""
+    found = Changes(
+        kinds=table.take(keys.kinds),
+        skip_kinds=table.take(keys.skip_kinds),
+        names=table.take(keys.names),
+        skip_names=table.take(keys.skip_names),
+        min_bytes=table.take(keys.min_size),
+        max_bytes=table.take(keys.max_size),
+        inline=table.take(keys.inline),
+        body=table.take(keys.body),
+    )
+    if found.max_bytes is not None and (found.min_bytes or 0) > found.max_bytes:
+        table.fault(keys.max_size, "is less than min_size, so nothing would be a document")
+    return found
 
 
 def log(table: Table) -> Log:

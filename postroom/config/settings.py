@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from postroom.core.limits import Limits
+from postroom.core.rules import DEFAULT_RULES, NO_CHANGES, Changes, Rules
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,6 +96,7 @@ class Mailbox:
     max_per_poll: int
     after: After
     recipients: Recipients
+    documents: Changes = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class MaildirFolder:
     max_per_poll: int
     after: After
     recipients: Recipients
+    documents: Changes = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class Org:
     name: str
     aliases: tuple[str, ...]
     allow_from: tuple[str, ...]
+    documents: Changes = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ class Settings:
     jobs: Jobs
     limits: Limits
     log: Log
+    documents: Rules = DEFAULT_RULES
     org: Mapping[str, Org] = field(default_factory=dict)
     mailbox: Mapping[str, Mailbox] = field(default_factory=dict)
     maildir: Mapping[str, MaildirFolder] = field(default_factory=dict)

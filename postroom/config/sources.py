@@ -9,6 +9,7 @@ from typing import TypeVar
 from postroom.config import schema as s
 from postroom.config.mail_values import is_loopback
 from postroom.config.reader import Table
+from postroom.config.sections import documents
 from postroom.config.settings import Action, After, Mailbox, MaildirFolder, Recipients, Tls, Zone
 from postroom.config.toml import written
 
@@ -55,6 +56,7 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
         max_per_poll=table.take(s.MAILBOX_MAX_PER_POLL),
         after=_mailbox_after(table, folders),
         recipients=_recipients(table, MAILBOX_RECIPIENTS, literal_domain=literal_domain),
+        documents=documents(table, s.MAILBOX_DOCUMENTS),
     )
     _check_encryption(table, built)
     return built
@@ -71,6 +73,7 @@ def maildir(table: Table, *, literal_domain: bool) -> MaildirFolder:
         max_per_poll=table.take(s.MAILDIR_MAX_PER_POLL),
         after=_maildir_after(table),
         recipients=_recipients(table, MAILDIR_RECIPIENTS, literal_domain=literal_domain),
+        documents=documents(table, s.MAILDIR_DOCUMENTS),
     )
 
 

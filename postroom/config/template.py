@@ -24,6 +24,7 @@ _EXAMPLES: Mapping[str, object] = {
     "path": "/srv/mail/intake/Maildir",
     "password": {"file": "/etc/postroom/secrets/mailbox"},
     "name": "Acme GmbH",
+    "max_size": "25MB",
 }
 
 
@@ -63,7 +64,10 @@ def template(answers: Answers) -> str:
         _rule("Maildirs that a mail server fills"),
         _block("maildir", "maildir.intake", None),
         _rule("where things go, and how much of a mail is looked at"),
-        *(_block(section, section, None) for section in ("db", "storage", "jobs", "limits", "log")),
+        *(
+            _block(section, section, None)
+            for section in ("db", "storage", "jobs", "limits", "documents", "log")
+        ),
     ]
     return "\n".join(blocks)
 
@@ -77,7 +81,8 @@ def _block(section: str, table: str, values: Mapping[str, object] | None) -> str
     head = [f"[{table}]" if values is not None else f"# [{table}]"] if table else []
     known = s.section(section)
     given = [f"{leaf} = {spelled(value)}" for leaf, value in (values or {}).items()]
-    rest = [_comment(key) for leaf, key in known.items() if leaf not in (values or {})]
+    # An org's or a source's own [….documents] has the keys of [documents], which stand here once.
+    rest = [_comment(key) for leaf, key in known.items() if leaf not in (values or {}) and "." not in leaf]
     return "\n".join([*head, *given, *rest, ""])
 
 

@@ -86,7 +86,24 @@ def _merge_table(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object,
     tree.open(path[0], path[1] if len(path) > 1 else "", file.where(path))
     known = list(schema.section(path[0]))
     for leaf, value in raw.items():
+        inner = [key.removeprefix(f"{leaf}.") for key in known if key.startswith(f"{leaf}.")]
         if leaf in known:
+            _put(tree, file, (*path, leaf), value)
+        elif inner:
+            _merge_inner(tree, file, (*path, leaf), value, notes)
+        else:
+            _unknown(file, (*path, leaf), known, notes)
+
+
+def _merge_inner(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object, notes: Notes) -> None:
+    """Lay a table within a table over `tree`, as [org.NAME.documents] is."""
+    if not isinstance(raw, dict):
+        table = ".".join(bare(part) for part in path)
+        notes.fault(file.where(path), table, "must be a table", f"write [{table}] and its keys below")
+        return
+    known = [leaf.removeprefix(f"{path[-1]}.") for leaf in schema.section(path[0])]
+    for leaf, value in raw.items():
+        if f"{path[-1]}.{leaf}" in schema.section(path[0]):
             _put(tree, file, (*path, leaf), value)
         else:
             _unknown(file, (*path, leaf), known, notes)
@@ -95,9 +112,10 @@ def _merge_table(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object,
 def _put(tree: Tree, file: TomlFile, path: tuple[str, ...], raw: object) -> None:
     where = file.where(path)
     section = path[0] if len(path) > 1 else schema.TOP
-    name = path[1] if len(path) > 2 else ""  # noqa: PLR2004  (family, name, key)
+    name = path[1] if section in schema.FAMILIES else ""
+    leaf = ".".join(path[2:] if section in schema.FAMILIES else path[-1:])
     inner = {key: file.where((*path, key)).line for key in raw} if isinstance(raw, dict) else {}
-    tree.open(section, name, replace(where, line=1)).cells[path[-1]] = Cell(raw, where, inner)
+    tree.open(section, name, replace(where, line=1)).cells[leaf] = Cell(raw, where, inner)
 
 
 def _unknown(file: TomlFile, path: tuple[str, ...], known: list[str], notes: Notes) -> None:

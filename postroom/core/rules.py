@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -48,6 +48,29 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Rules of a narrower place: what is None there stays as it is further out."""
+
+    kinds: tuple[str, ...] | None = None
+    skip_kinds: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    skip_names: tuple[str, ...] | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    inline: Inline | None = None
+    body: tuple[Body, ...] | None = None
+
+
+NO_CHANGES = Changes()
+
+
+def changed(rules: Rules, changes: Changes) -> Rules:
+    """Return the rules with what `changes` says in place of what they said."""
+    said = {field.name: getattr(changes, field.name) for field in fields(changes)}
+    return replace(rules, **{name: value for name, value in said.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,9 @@ def test_every_command_is_documented() -> None:
 def test_every_config_key_is_documented() -> None:
     page = reference("config.md")
 
-    assert [key for key in keys() if f"`{key}`" not in page] == []
+    # The documents table of an org or a source has the keys of [documents], which the page has once.
+    once = {re.sub(r"^\w+\.\*\.(documents\.)", r"\1", key) for key in keys()}
+    assert [key for key in sorted(once) if f"`{key}`" not in page] == []
 
 
 def test_every_error_code_is_documented() -> None:
