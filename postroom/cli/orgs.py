@@ -8,6 +8,7 @@ import click
 
 from postroom.app.compose import App
 from postroom.cli.context import opened
+from postroom.cli.org_export import export
 from postroom.cli.tables import facts, iso, json_line, table
 from postroom.cli.words import counted
 from postroom.core.routing import address_pattern, slug_in
@@ -17,7 +18,7 @@ from postroom.db.reading_status import counts_of
 _LISTED = 10
 
 
-@click.group(short_help="Add, list, show and suspend orgs, and give them aliases.")
+@click.group(short_help="Add, list, show and suspend orgs, give them aliases, export them.")
 def org() -> None:
     """Add, list, show and suspend orgs, and give them aliases.
 
@@ -111,6 +112,9 @@ def alias(ctx: click.Context, slug: str, alias: str) -> None:
         aliases = counted(len(entry.aliases), "alias", "aliases")
         click.echo(f"{entry.slug} has {aliases}: {', '.join(entry.aliases)}")
         _say_what_waits(app, alias, entry.slug)
+
+
+org.add_command(export)
 
 
 def _say_what_waits(app: App, written: str, slug: str) -> None:

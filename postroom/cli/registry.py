@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "inspect": _entry(
         "inspect", "inspect", "Take a mail apart without a database, and say what is kept and why."
     ),
-    "org": _entry("orgs", "org", "Add, list, show and suspend orgs, and give them aliases."),
+    "org": _entry("orgs", "org", "Add, list, show and suspend orgs, give them aliases, export them."),
     "status": _entry("status", "status", "Show sources, queue, quarantine, storage and database."),
     "healthcheck": _entry(
         "healthcheck", "healthcheck", "Say whether the running service is healthy, for containers."
@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "explain": _entry("explain", "explain", "Tell the whole story of one mail."),
     "quarantine": _entry("quarantine", "quarantine", "List, assign and drop mails that no org got."),
     "db": _entry("schema", "db", "Bring the database to the newest schema."),
+    "setup": _entry("setup", "setup", "Tell Postfix to hand mail to postroom."),
     "completion": _entry("completion", "completion", "Print the shell completion script."),
     "help": _entry("helping", "helping", "Explain an error code."),
 }

@@ -88,6 +88,12 @@ def slug_in(address: str, pattern: AddressPattern) -> tuple[str | None, str]:
     return (slug, "") if is_slug(slug) else (None, f"malformed org slug: {_shown(slug)}")
 
 
+def address_of(slug: str, pattern: AddressPattern) -> str | None:
+    """Return the one address whose slug is `slug`, in lower case; None where the template leaves it open."""
+    folded = _fold(pattern.template)
+    return None if "*" in folded else folded.replace("{org}", slug)
+
+
 def targets(block: HeaderBlock, rule: Rule) -> tuple[Target, ...]:
     """Return the orgs that a mail is for, at least one entry, each a slug or a refusal.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,9 +82,9 @@ def running_postfix(root: Path, *, main: str = "", master: str = "") -> Iterator
         server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postfix_root() -> Iterator[Path]:
-    """Yield an empty folder that every user of the machine can walk into, for one Postfix and its mail.
+    """Yield a folder that every user can walk into, for the Postfix of one module and its mail.
 
     Without the package, or as a plain user, the test is skipped by name; in CI it fails.
     """
@@ -94,6 +96,22 @@ def postfix_root() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="postfix-") as root:
         Path(root).chmod(0o755)
         yield Path(root)
+
+
+def reachable_python(user: str) -> str:
+    """Return a Python that `user` can run, wherever ours lies; skipped or failed where there is none."""
+    candidates = (getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3")
+    python = next((each for each in candidates if _is_reachable(each, user)), None)
+    return python or _missing(f"needs a Python 3.11 that the user {user} can run, such as Debian's python3")
+
+
+def _is_reachable(python: str, user: str) -> bool:
+    new_enough = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    try:
+        done = subprocess.run(new_enough, user=user, group=user, extra_groups=[], cwd="/", check=False)
+    except OSError:  # not there, or not for this user
+        return False
+    return done.returncode == 0
 
 
 def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:
