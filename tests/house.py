@@ -17,6 +17,7 @@ from postroom.config.settings import Action, After, MaildirFolder, Recipients, Z
 from postroom.core.announcement import Announcement
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.routing import PROFILES, Rule, address_pattern
+from postroom.core.rules import Standard
 from postroom.db.engine import open_database
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
@@ -36,9 +37,11 @@ from postroom.jobs.house import House, Pace, SourceKit
 from postroom.jobs.tasks import announce_due, extract_due, poll
 from postroom.pipeline.accept import Desk, accept
 from postroom.pipeline.extract import extract
+from postroom.pipeline.inside import Opening
 from postroom.pipeline.tally import Tally
 from postroom.storage.local import LocalStore
 from postroom.storage.store import Draft, View
+from postroom.unpack.container import Unopened
 from tests.mailbox import MailboxInRam
 
 ORDERS = address_pattern("orders+{org}@in.example")
@@ -123,7 +126,8 @@ class _CountedDraft:
     """A draft whose keeping is a write like any other."""
 
     def __init__(self, draft: Draft, reach: Callable[[str], None]) -> None:
-        self._draft, self._reach, self.write = draft, reach, draft.write
+        self._draft, self._reach = draft, reach
+        self.write, self.view = draft.write, draft.view
 
     def keep(self, key: str) -> None:
         self._reach(key)
@@ -187,7 +191,12 @@ class Postroom:
 
     def extract_claim(self, claim: Claim) -> int:
         return extract(
-            claim, store=self.archive, workbench=self.workbench, limits=self.limits, now=self.clock
+            claim,
+            store=self.archive,
+            workbench=self.workbench,
+            standard=self.house.standard,
+            opening=self.house.opening,
+            now=self.clock,
         )
 
     def announce(self) -> int:
@@ -276,7 +285,8 @@ class Postroom:
             book=SqlSourceBook(self.database),
             store=self.archive,
             notifier=self.receiver,
-            limits=self.limits,
+            standard=Standard(self.limits),
+            opening=Opening(Unopened(), self.folder / "spool"),
             pace=Pace(2, attempts=3, backoff_first_seconds=30, backoff_cap_seconds=600, lease_seconds=30),
             holder="here",
             now=self.clock,

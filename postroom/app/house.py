@@ -8,12 +8,15 @@ import socket
 
 from postroom.app.compose import App
 from postroom.app.sources import kits
+from postroom.core.rules import Standard
 from postroom.db.leases import SqlLeases
 from postroom.db.memory import SqlSourceBook
 from postroom.db.outbox import SqlOutbox
 from postroom.db.workbench import SqlWorkbench
 from postroom.jobs.house import House, Pace
 from postroom.notify.log import LogNotifier
+from postroom.pipeline.inside import Opening
+from postroom.unpack.container import Unopened
 
 
 def build_house(app: App) -> House:
@@ -28,7 +31,8 @@ def build_house(app: App) -> House:
         book=SqlSourceBook(app.database),
         store=app.store,
         notifier=LogNotifier(),
-        limits=app.settings.limits,
+        standard=Standard(app.settings.limits),
+        opening=Opening(Unopened(), app.spool),
         pace=Pace(
             workers=jobs.workers,
             attempts=jobs.attempts,

@@ -15,6 +15,7 @@ import click
 
 from postroom import maildir
 from postroom.app.compose import App, open_app
+from postroom.app.dissecting import dissection
 from postroom.app.house import build_house
 from postroom.app.logs import to_stderr
 from postroom.cli.demo_mails import ADDRESS, DOMAIN, Sample, samples
@@ -25,7 +26,6 @@ from postroom.core.announcement import Announcement
 from postroom.db.schema import revision
 from postroom.jobs.house import House
 from postroom.jobs.tasks import announce_due, extract_due, poll
-from postroom.pipeline.parts import take_apart
 
 _CONFIG = f"""# Made by `postroom demo`.
 state_dir = "."
@@ -105,7 +105,8 @@ def _outcome(app: App, house: House, told: _Told, sample: Sample) -> str:
     parsed = _ms(started)
     told.names.clear()
     announce_due(house)
-    defects = sum(len(part.defects) for part, _ in take_apart(sample.raw, house.limits))
+    with dissection(sample.raw, house.standard) as mail:
+        defects = sum(len(part.defects) for part, _ in mail.parts())
     warned = f" with {counted(defects, 'warning')}" if defects else f" {parsed} ms"
     names = ", ".join(told.names)
     return f"stored {stored} ms  parsed{warned}  {counted(documents, 'document')}  ({names})"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import click
 
 from postroom.cli.context import read_config
+from postroom.cli.mail_file import mail_file
 from postroom.cli.main import say
 from postroom.cli.opened_mail import OpenedMail, open_mail
 from postroom.cli.tables import json_line, shown
@@ -15,6 +13,7 @@ from postroom.cli.words import columns, disagree, size_words
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.db.values import LedgerPart
 from postroom.errors import Exit, FileFault, NotAMessage
+from postroom.storage.store import View
 
 _LONGEST = 100  # characters of a subject or file name on one line
 
@@ -33,7 +32,9 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int
     worst: Exit = Exit.OK
     for file in files:
         try:
-            mail = open_mail(file, _one_mail(file), limits)
+            with mail_file(file) as raw:
+                _require_one_mail(file, raw)
+                mail = open_mail(file, raw, limits)
         except (FileFault, NotAMessage) as error:
             say(error)
             worst = max(worst, error.exit)
@@ -42,26 +43,11 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int
     return worst
 
 
-def _one_mail(file: str) -> bytes:
-    raw = _content(file)
-    if raw.startswith(b"From "):  # the line that mbox puts between mails is no header field
+def _require_one_mail(file: str, raw: View) -> None:
+    if raw[:5] == b"From ":  # the line that mbox puts between mails is no header field
         raise NotAMessage(
             f"{file} is an mbox, not one message", fix="postroom ingest takes all the mails in it"
         )
-    return raw
-
-
-def _content(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else "no file has such a name"
-        folder = isinstance(error, IsADirectoryError)
-        fix = "name the mails in it, or take them all with postroom ingest" if folder else _READABLE
-        raise FileFault(f"cannot read {file}: {words}", fix=fix) from error
-
-
-_READABLE = "check the name, and that this user may read it"
 
 
 def _facts(mail: OpenedMail) -> dict[str, object]:

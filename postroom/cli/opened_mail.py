@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postroom.app.dissecting import dissection
 from postroom.core import identity
 from postroom.core.addresses import mailboxes
 from postroom.core.headers import HeaderBlock, read_header_block
 from postroom.core.limits import Limits
-from postroom.core.mime import walk
+from postroom.core.rules import Standard
 from postroom.core.words import text
 from postroom.db.values import LedgerPart
 from postroom.errors import NotAMessage
-from postroom.pipeline.parts import take_apart
+from postroom.storage.store import View
 
 _ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
 
@@ -31,25 +32,24 @@ class OpenedMail:
     parts: tuple[LedgerPart, ...]
 
 
-def open_mail(file: str, raw: bytes, limits: Limits) -> OpenedMail:
+def open_mail(file: str, raw: View, limits: Limits) -> OpenedMail:
     """Return the mail in `raw`, however broken.  Raises NotAMessage where not even one header field is."""
     block = read_header_block(raw, limits=limits)
     if not block.fields:
         raise NotAMessage(f"{file} is {'no message: it has no header' if raw else 'empty'}")
-    message, parts = walk(raw, limits), tuple(line for line, _ in take_apart(raw, limits))
     sender = block.first("From")
-    found = (*message.defects, *(defect for part in parts for defect in part.defects))
+    with dissection(raw, Standard(limits)) as mail:
+        ledger = {line.path: line for line, _ in mail.parts()}  # the second line of a path counts
     too_big = ("message_bytes",) if len(raw) > limits.message_bytes else ()
-    reached = (*too_big, *message.limits)
     return OpenedMail(
         file=file,
         message_id=identity.message_id(block),
         subject=text(block.first("Subject")),
         from_address=next(iter(mailboxes(sender.unfolded)), None) if sender else None,
         recipients=_recipients(block),
-        defects=tuple(dict.fromkeys(defect for defect in found if defect not in reached)),
-        limits=tuple(dict.fromkeys(reached)),
-        parts=parts,
+        defects=mail.defects,
+        limits=(*too_big, *mail.limits),
+        parts=tuple(ledger.values()),
     )
 
 

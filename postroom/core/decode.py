@@ -1,228 +1,131 @@
-"""The content of a part out of its transfer encoding, and a status that says how well that went."""
+"""The content of a part out of its transfer encoding: streamed, hashed, and how well that went."""
 
 from __future__ import annotations
 
-import binascii
-import re
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Literal
 
-import pybase64
-
-from postroom.core.headers import Raw
+from postroom.core.base64_text import base64_decoded, looks_like_base64
 from postroom.core.part import Part
+from postroom.core.quoted_printable import quoted_printable_decoded
+from postroom.core.raw import Defects, Raw, blocks
+from postroom.core.sniff import sniff
+from postroom.core.uuencode import uuencode_decoded
+from postroom.core.yenc import yenc_decoded
 
 Status = Literal["ok", "repaired", "failed"]
 
-# A sender decides how many lines and runs there are: what is built for each of them is gone with its block.
-_BLOCK = 64 * 1024
-_FEW = 10_000  # so many lines or runs may be as short as they like
-_SHORTEST = 32  # bytes of text for each line or run that comes on top of them
-_LOST_BLANKS = 1024 * 1024  # bytes of uuencode that may be content without a letter for it
-
-_BLANKS = b" \t\r\n\f\v"
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-_NOT_BASE64 = bytes(code for code in range(256) if code not in _BASE64)
-_PADDING = (b"", b"", b"==", b"=")  # by the letters over
-_LETTER = re.compile(rb"[A-Za-z0-9+/]")
-_RUN = re.compile(rb"[^=]++")
-_LINE_END = re.compile(rb"[\r\n]")
-_BASE64_LINE = re.compile(rb"(?:\A|[\r\n])[ \t\f\v]*+([A-Za-z0-9+/=]++)[ \t\f\v]*+(?=[\r\n]|\Z)")
-# Blanks at the end of a line were added on the way (RFC 2045 6.7 (3)).
-_TRAILING_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-_BLANK_RUN = re.compile(rb"[ \t]*+")
-_BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
-_LOOSE_EQUALS = re.compile(rb"=(?![0-9A-Fa-f]{2}|[\r\n])")
-_BREAK_AT_CR = re.compile(rb"=\r(?!\n)")
-_UU_BEGIN = re.compile(rb"(?:\A|(?<=\n))begin(?:-base64)?[ \t]+[0-7]{3,4}[^\n]*\n")
-_UU_LINE = re.compile(rb"(?<!\r)\r*+[^\r\n][^\n]*+")  # one that is not blank
+UNKNOWN = "unknown transfer encoding"
+PIECE = "piece of a larger mail"
+_NOTHING_SAID = frozenset({"application/octet-stream", "text/plain"})  # what nobody can take for a document
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Decoded content.  "repaired": damaged, and what could be decoded is here; "failed": nothing could."""
+    """Decoded content, which went to its sink.
 
-    content: bytes
+    "repaired": damaged, and what could be decoded is there.  "failed": nothing could be decoded, or what is
+    there may be encoded still, or is a piece of something larger.
+    """
+
+    size: int
+    sha256: str
     status: Status = "ok"
     defects: tuple[str, ...] = ()
 
 
-def decode(raw: Raw, part: Part) -> Decoded:
-    """Return the content of `part`, a part of `raw`.
+def _dropped(_block: bytes) -> None:
+    """Let a block go, for who only wants the digest."""
 
-    Line ends and charset stay as they are.  An encoding nobody knows is taken as none and said.  Never
-    raises; time and memory are linear in the length, whatever the shape of the bytes.
+
+def decode(raw: Raw, part: Part, write: Callable[[bytes], object] = _dropped) -> Decoded:
+    """Give the content of `part`, a part of `raw`, to `write` block by block, and return what it was.
+
+    Line ends and charset stay as they are; a container is taken as it stands, encoded.  Raises only what
+    `write` raises; time is linear in the length, and what is held at one time does not grow with it.
     """
-    body = bytes(raw[part.body_start : part.body_end])
-    known = _DECODERS.get(part.transfer_encoding)
-    if known is None:
-        return Decoded(body, "repaired", ("unknown transfer encoding",))
-    return known(body)
+    defects: Defects = {}
+    digest, size = hashlib.sha256(), 0
+    for block in _content(part, blocks(raw, part.body_start, part.body_end), defects):
+        digest.update(block)
+        size += len(block)
+        write(block)
+    return Decoded(size, digest.hexdigest(), _status(size, defects), tuple(defects))
 
 
-def _as_is(body: bytes) -> Decoded:
-    return Decoded(body)
-
-
-def _most_pieces(size: int) -> int:
-    """Return how many lines or runs a text of `size` bytes may be decoded in one by one."""
-    return _FEW + size // _SHORTEST
-
-
-def _base64(body: bytes) -> Decoded:
-    try:
-        return Decoded(pybase64.b64decode(body.translate(None, _BLANKS), validate=True))
-    except binascii.Error:
-        return _damaged_base64(body)
-
-
-def _damaged_base64(body: bytes) -> Decoded:
-    """Decode run by run: each "=" ends one, for senders join files that were encoded one by one."""
-    defects: dict[str, None] = {}
-    if body.translate(None, _BASE64 + _BLANKS):
-        defects["other characters in base64"] = None
-    padding = body.find(b"=")
-    if padding >= 0 and _LETTER.search(body, padding):
-        defects["base64 goes on behind its padding"] = None
-        content = _runs(_without_footer(body, padding), defects)
-    else:
-        content = _runs(body.translate(None, _NOT_BASE64), defects)
+def _status(size: int, defects: Defects) -> Status:
     if not defects:
-        defects["base64 padding wrong"] = None
-    return Decoded(content, "repaired" if content else "failed", tuple(defects))
+        return "ok"
+    return "failed" if not size or STILL_ENCODED in defects or PIECE in defects else "repaired"
 
 
-def _runs(letters: bytes, defects: dict[str, None]) -> bytes:
-    content, end = bytearray(), 0
-    for run in islice(_RUN.finditer(letters), _most_pieces(len(letters))):
-        end = run.end()
-        content += _run(memoryview(letters)[run.start() : end], defects)
-    letters = letters[end:].translate(None, b"=")
-    if letters:
-        defects["too many runs of base64"] = None
-        content += _run(memoryview(letters), defects)
-    return bytes(content)
+def _content(part: Part, body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
+    if part.is_container:
+        return iter(body)
+    if part.content_type == "message/partial":  # RFC 2046 5.2.2: only all pieces together are a mail
+        defects[PIECE] = None
+    known = _DECODERS.get(part.transfer_encoding)
+    if known is not None:
+        return known(body, defects)
+    if part.transfer_encoding not in _AS_IT_IS:
+        return _unknown(body, defects)
+    return iter(body) if _is_text(part) else _undeclared(body, defects)
 
 
-def _run(run: memoryview, defects: dict[str, None]) -> bytes:
-    over = len(run) % 4
-    whole = pybase64.b64decode(run[: len(run) - over])
-    if over == 1:  # six bits are no byte
-        defects["base64 cut short"] = None
-        return whole
-    return whole + pybase64.b64decode(bytes(run[len(run) - over :]) + _PADDING[over]) if over else whole
+def _is_text(part: Part) -> bool:
+    return part.content_type.startswith(("text/", "message/", "multipart/"))
 
 
-def _without_footer(body: bytes, padding: int) -> bytes:
-    """Return the base64 of `body`; behind its padding only lines of nothing else count.
+def _undeclared(body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
+    """Yield a document as it is; where it is base64 that is not declared, and of a known kind, decode it."""
+    coming = iter(body)
+    head = next(coming, b"")
+    whole = chain((head,), coming)
+    if not looks_like_base64(head):
+        yield from whole
+        return
+    first = b"".join(base64_decoded((head[:8192],), {}))
+    if sniff(first) in _NOTHING_SAID:
+        yield from whole
+        return
+    defects["base64 that is not declared"] = None
+    yield from base64_decoded(whole, defects)
 
-    A mailing list puts its footer there, and the letters of a sentence would pass for base64.
-    """
-    pieces = [body[:padding].translate(None, _NOT_BASE64), b"="]
-    pieces += [b"".join(_BASE64_LINE.findall(block)) for block in _whole_lines(body, padding)]
-    return b"".join(pieces)
 
-
-def _whole_lines(body: bytes, at: int) -> Iterator[bytes]:
-    """Yield `body` from `at` on in blocks of whole lines; a line that is longer than a block is one."""
-    while at < len(body):
-        block = body[at : at + _BLOCK]
-        ends = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-        if not ends:
-            found = _LINE_END.search(body, at + len(block))
-            block = body[at : found.end() if found else len(body)]
-        elif at + len(block) < len(body):
-            block = block[:ends]
+def _unknown(body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
+    """Yield a body as it is; where it is lines of base64 and nothing else, decode it."""
+    defects[UNKNOWN] = None
+    coming = iter(body)
+    head = next(coming, b"")
+    whole = chain((head,), coming)
+    if looks_like_base64(head):
+        defects["base64 that is not declared"] = None
+        yield from base64_decoded(whole, defects)
+        return
+    is_ascii = True
+    for block in whole:
+        is_ascii = is_ascii and block.isascii()
         yield block
-        at += len(block)
+    if is_ascii:  # 8-bit bytes are proof that nothing is encoded; without them nobody knows
+        defects[STILL_ENCODED] = None
 
 
-def _quoted_printable(body: bytes) -> Decoded:
-    content, damaged = bytearray(), False
-    for block in _settled_blocks(body):
-        blanks = b" \n" in block or b" \r\n" in block or b"\t" in block
-        lines = _TRAILING_BLANKS.sub(b"", block) if blanks else block
-        if _BAD_ESCAPE.search(lines):
-            damaged = True
-            lines = _BREAK_AT_CR.sub(b"", _LOOSE_EQUALS.sub(b"=3D", lines))
-        content += binascii.a2b_qp(lines) if b"=" in lines else lines
-    if damaged:
-        return Decoded(bytes(content), "repaired", ("damaged quoted-printable",))
-    return Decoded(bytes(content))
-
-
-def _settled_blocks(body: bytes) -> Iterator[bytes]:
-    """Yield quoted-printable in blocks to decode one by one, without the blanks and "=" at its end."""
-    stop = len(body.rstrip(b" \t"))
-    stop -= body.endswith(b"=", 0, stop)
-    at = 0
-    while at < stop:
-        run = _BLANK_RUN.match(body, at + 2)  # behind an escape: so no block has only what is not settled
-        end = (run.end() if run else at) + _BLOCK
-        block = body[at : min(end, stop)]
-        if end < stop:
-            block = block[: _settled(block)]
-        yield block
-        at += len(block)
-
-
-def _settled(block: bytes) -> int:
-    """Return the length of what does not depend on the bytes behind `block`."""
-    lines = block.rfind(b"\n") + 1
-    if lines:
-        return lines
-    shown = len(block.removesuffix(b"\r").rstrip(b" \t"))
-    escape = block.rfind(b"=", shown - 2, shown)
-    return shown if escape < 0 else escape
-
-
-def _uuencode(body: bytes) -> Decoded:
-    begin = _UU_BEGIN.search(body)
-    if begin is None:
-        return Decoded(b"", "failed", ("no uuencoded file in it",))
-    content, defects = bytearray(), dict[str, None]()
-    most, longest = _most_pieces(len(body)), len(body) + _LOST_BLANKS
-    for count, found in enumerate(_UU_LINE.finditer(body, begin.end())):
-        line = found.group()
-        if line.strip() == b"end":
-            return Decoded(bytes(content), "repaired" if defects else "ok", tuple(defects))
-        if count >= most or len(content) > longest:
-            defects["uuencode out of proportion"] = None
-            break
-        content += _uu_line(line.rstrip(b"\r"), defects)
-    else:
-        defects["uuencode cut short"] = None
-    return Decoded(bytes(content), "repaired" if content else "failed", tuple(defects))
-
-
-def _uu_line(line: bytes, defects: dict[str, None]) -> bytes:
-    if not line:
-        return b""
-    try:
-        return binascii.a2b_uu(line)
-    except binascii.Error:
-        defects["damaged uuencode"] = None
-    length = (((line[0] - 32) & 63) * 4 + 5) // 3  # some encoders write more than the length says
-    try:
-        return binascii.a2b_uu(line[:length])
-    except binascii.Error:
-        return b""
-
-
-_DECODERS: dict[str, Callable[[bytes], Decoded]] = {
-    "": _as_is,
-    "7bit": _as_is,
-    "8bit": _as_is,
-    "binary": _as_is,
-    "7-bit": _as_is,
-    "8-bit": _as_is,
-    "base64": _base64,
-    "base-64": _base64,
-    "quoted-printable": _quoted_printable,
-    "uuencode": _uuencode,
-    "x-uuencode": _uuencode,
-    "x-uue": _uuencode,
-    "uue": _uuencode,
+STILL_ENCODED = "may be encoded still"
+_AS_IT_IS = frozenset({"", "7bit", "7bits", "7-bit", "8bit", "8bits", "8-bit", "binary"})
+_DECODERS: dict[str, Callable[[Iterable[bytes], Defects], Iterator[bytes]]] = {
+    "base64": base64_decoded,
+    "base-64": base64_decoded,
+    "quoted-printable": quoted_printable_decoded,
+    "quotedprintable": quoted_printable_decoded,
+    "quoted": quoted_printable_decoded,
+    "uuencode": uuencode_decoded,
+    "x-uuencode": uuencode_decoded,
+    "x-uue": uuencode_decoded,
+    "uue": uuencode_decoded,
+    "x-yencode": yenc_decoded,
+    "x-yenc": yenc_decoded,
+    "yenc": yenc_decoded,
 }

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from postroom.core.limits import DEFAULT_LIMITS, Limits
-
-Raw = (
-    bytes | bytearray | memoryview
-)  # anything that slices like bytes; an mmap is wrapped in a memoryview first
+from postroom.core.raw import BLOCK, Raw
 
 NO_BLANK_LINE = "no blank line after the header"
 """The defect of a header whose end was guessed from the text that follows."""
 
+_WINDOW = 16 * 1024  # bytes; nearly every header ends within them
+_OVERLAP = 256  # bytes in which the end of a header that is too long is not torn apart
 _LOST_IN_A_ROW = 3  # so many lines that are no field: this is text, the blank line before it is missing
 
 
@@ -80,11 +79,10 @@ _LONE_CR = re.compile(rb"\r++(?!\n)")
 _TOP = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From (?=[^ \t\r\n:]*[ \t]++[^:]))?")
 
 
-def lines_end_in_cr(raw: Raw, start: int = 0, end: int | None = None) -> bool:
+def lines_end_in_cr(head: bytes) -> bool:
     """Return whether the first line ends in a CR that no LF follows, as old Macintosh files do."""
-    end = len(raw) if end is None else end
-    found = _FIRST_BREAK.search(raw, start, end)
-    return found is not None and _LONE_CR.match(raw, found.start(), end) is not None
+    found = _FIRST_BREAK.search(head)
+    return found is not None and _LONE_CR.match(head, found.start()) is not None
 
 
 def read_header_block(
@@ -96,32 +94,69 @@ def read_header_block(
     or `limits.header_bytes` are dropped and the limit is named; `body_start` is right all the same.
     """
     stop = len(raw) if end is None else max(start, min(end, len(raw)))
-    reading = _Reading(raw, start, stop, limits)
-    while reading.position < stop and not reading.step():
-        pass
-    return reading.result()
+    for size in (_WINDOW, limits.header_bytes + _WINDOW):
+        head = raw[start : min(stop, start + size)]
+        reading = _Reading(head, start, limits, more=start + len(head) < stop)
+        if reading.finish():
+            return reading.block
+    body_start = _body_start(raw, start + max(0, reading.position - 2), stop, reading.grammar)
+    return reading.goes_on_to(body_start)
+
+
+def _body_start(raw: Raw, at: int, stop: int, grammar: _Grammar) -> int:
+    """Return where the body starts of a header that is over its limit: it is looked for block by block."""
+    while at < stop:
+        text = raw[at : min(stop, at + BLOCK)]
+        found = grammar.body.search(text)
+        if found and (found.end() < len(text) or at + BLOCK >= stop):
+            return at + found.end()
+        at += BLOCK - _OVERLAP
+    return stop
 
 
 class _Reading:
-    """One pass over one header block."""
+    """One pass over the head of one block; `more` says that further bytes follow it."""
 
-    def __init__(self, raw: Raw, start: int, stop: int, limits: Limits) -> None:
-        self.raw, self.stop, self.most = raw, stop, limits.header_fields
-        self.cut = min(stop, start + limits.header_bytes)
-        self.grammar = _WITH_CR if lines_end_in_cr(raw, start, stop) else _WITH_LF
-        self.position = start
+    def __init__(self, head: bytes, start: int, limits: Limits, *, more: bool) -> None:
+        self.head, self.start, self.more, self.most = head, start, more, limits.header_fields
+        self.cut = min(len(head), limits.header_bytes)
+        self.grammar = _WITH_CR if lines_end_in_cr(head) else _WITH_LF
+        self.position = 0
         self.fields: list[Field] = []
         self.defects: dict[str, None] = {}
         self.limits: dict[str, None] = {}
         self.first_lost: int | None = None
         self.lost_in_a_row = 0
         self.body_start: int | None = None
+
+    def finish(self) -> bool:
+        """Read; return False where only the bytes behind this head can tell where the block ends."""
         self._skip_top()
+        ended = False
+        while self.position < len(self.head) and not ended:
+            ended = self._step()
+        if self.more and (self.body_start is None or self.body_start >= len(self.head)):
+            return False
+        self._end_at_the_end()
+        return True
+
+    @property
+    def block(self) -> HeaderBlock:
+        """Return what was read."""
+        body_start = len(self.head) if self.body_start is None else self.body_start
+        return HeaderBlock(
+            tuple(self.fields), self.start + body_start, tuple(self.defects), tuple(self.limits)
+        )
+
+    def goes_on_to(self, body_start: int) -> HeaderBlock:
+        """Return what was read of a block that goes on beyond the limit, up to that offset."""
+        limits = tuple(self.limits) or ("header_bytes",)
+        return HeaderBlock(tuple(self.fields), body_start, tuple(self.defects), limits)
 
     def _skip_top(self) -> None:
         """Step over a byte order mark and the "From " line that an mbox puts before a message."""
-        found = _TOP.match(self.raw, self.position, self.stop)
-        if not found or found.end() == found.start():
+        found = _TOP.match(self.head)
+        if not found or found.end() == 0:
             return
         mark = found.group().startswith(b"\xef")
         self.position += 3 if mark else 0
@@ -132,32 +167,42 @@ class _Reading:
             self._next_line(found.end())
 
     def _next_line(self, position: int) -> None:
-        line = self.grammar.line.match(self.raw, position, self.stop)
-        self.position = line.end() if line else self.stop
+        line = self.grammar.line.match(self.head, position)
+        self.position = line.end() if line else len(self.head)
 
-    def step(self) -> bool:
+    def _step(self) -> bool:
         """Read one field or one lost line; return True when the block is at its end."""
-        raw, here = self.raw, self.position
-        blank = self.grammar.blank.match(raw, here, self.stop)
-        if blank:
-            self.body_start = blank.end()
+        if self._ends_here():
             return True
-        if raw[here : here + 2] == b"--":
-            self.stop = here
-            return True
-        if here >= self.cut or len(self.fields) >= self.most:
-            return self._give_up("header_bytes" if here >= self.cut else "header_fields")
-        found = self.grammar.field.match(raw, here, self.cut)
+        head, here = self.head, self.position
+        found = self.grammar.field.match(head, here, self.cut)
         if found is None:
             return self._lose_line()
         if found.group(1)[:8].lower() == b"content-":
-            found = self.grammar.content.match(raw, here, self.cut) or found
-        self.fields.append(Field(found.group(1).decode("ascii"), found.group(2).rstrip(b"\r"), here))
+            found = self.grammar.content.match(head, here, self.cut) or found
+        name = found.group(1).decode("ascii")
+        self.fields.append(Field(name, found.group(2).rstrip(b"\r"), self.start + here))
         self.lost_in_a_row = 0
-        if found.end() == self.cut < self.stop:
+        if found.end() == self.cut < len(head):
             return self._give_up("header_bytes")
         self._next_line(found.end())
         return False
+
+    def _ends_here(self) -> bool:
+        here = self.position
+        blank = self.grammar.blank.match(self.head, here)
+        if blank:
+            self.body_start = blank.end()
+        elif self.head.startswith(b"--", here):
+            self.body_start = here
+            self._end_at_lost()
+        elif here >= self.cut:
+            self._give_up("header_bytes")
+        elif len(self.fields) >= self.most:
+            self._give_up("header_fields")
+        else:  # nobody knows yet whether a line that was torn apart is a field
+            return self.more and not _FIRST_BREAK.search(self.head, here)
+        return True
 
     def _lose_line(self) -> bool:
         if self.first_lost is None or self.lost_in_a_row == 0:
@@ -165,22 +210,24 @@ class _Reading:
         self.lost_in_a_row += 1
         self.defects["damaged header line"] = None
         if self.lost_in_a_row == _LOST_IN_A_ROW:
-            self.body_start = self.first_lost
-            self.defects[NO_BLANK_LINE] = None
+            self._end_at_lost()
             return True
         self._next_line(self.position)
         return False
 
     def _give_up(self, limit: str) -> bool:
         self.limits[limit] = None
-        last = self.fields[-1].start if self.fields else self.position
-        found = self.grammar.body.search(self.raw, max(last, self.position - 2), self.stop)
-        self.body_start = found.end() if found else self.stop
+        last = self.fields[-1].start - self.start if self.fields else self.position
+        found = self.grammar.body.search(self.head, max(last, self.position - 2))
+        self.body_start = found.end() if found else None
         return True
 
-    def result(self) -> HeaderBlock:
-        if self.body_start is None and self.lost_in_a_row and self.first_lost is not None:
-            self.body_start = self.first_lost  # the text that nothing divides from the header
+    def _end_at_lost(self) -> None:
+        """Take the text that nothing divides from the header for the body."""
+        if self.lost_in_a_row and self.first_lost is not None:
+            self.body_start = self.first_lost
             self.defects[NO_BLANK_LINE] = None
-        body_start = self.stop if self.body_start is None else self.body_start
-        return HeaderBlock(tuple(self.fields), body_start, tuple(self.defects), tuple(self.limits))
+
+    def _end_at_the_end(self) -> None:
+        if self.body_start is None:
+            self._end_at_lost()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from postroom.core.headers import HeaderBlock, Raw, lines_end_in_cr, read_header_block
+from postroom.core.dashes import Boundary, DashedLines
+from postroom.core.headers import HeaderBlock, lines_end_in_cr, read_header_block
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.part import Declared, Part, declared
+from postroom.core.raw import BLOCK, Raw
 
-_LONGEST_BOUNDARY = 1_000  # bytes; RFC 2046 5.1.1 allows 70, a line may have 998
 _PEEK = 4_096  # bytes of a body in which an undeclared boundary is looked for
 _LIKELY_BOUNDARY = re.compile(rb"(?:^|[\r\n])--([^\r\n]{1,200})(?=[\r\n]+content-)", re.IGNORECASE)
 
@@ -32,14 +33,16 @@ class Message:
         return tuple(part for part in self.parts if not part.is_container)
 
 
-def walk(raw: Raw, limits: Limits = DEFAULT_LIMITS) -> Message:
+def walk(raw: Raw, limits: Limits = DEFAULT_LIMITS, *, within: str = "", depth: int = 0) -> Message:
     """Return the parts of `raw`.
 
-    Never raises; linear in the length of `raw`; its cost does not grow with the depth of nesting.  At
-    `limits.parts` the walk ends, at `limits.nesting` a container is not entered: what was found stands and
-    the limit is named, as it is where more than `limits.attachments` parts are attachments by their header.
+    `within` is the path of the part whose content `raw` is, and `depth` the number of containers around it,
+    that part among them; both are for a mail inside a mail.  Never raises; linear in the length of `raw`; its
+    cost does not grow with the depth of nesting.  At `limits.parts` the walk ends, at `limits.nesting` a
+    container is not entered: what was found stands and the limit is named, as it is where more than
+    `limits.attachments` parts are attachments by their header.
     """
-    return _Walk(raw, limits).message()
+    return _Walk(raw, limits, depth).message(f"{within}.1" if within else "1")
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class _Found:
     start: int
     said: Declared
     body_start: int
+    depth: int
     body_end: int = -1
     is_container: bool = False
     boundary: bytes = b""
@@ -79,6 +83,7 @@ class _Found:
             content_id=said.content_id,
             transfer_encoding=said.transfer_encoding,
             is_container=self.is_container,
+            depth=self.depth,
             defects=tuple(dict.fromkeys([*said.defects, *self.defects])),
             limits=tuple(dict.fromkeys([*said.limits, *self.limits])),
         )
@@ -87,23 +92,18 @@ class _Found:
 class _Walk:
     """One pass over one message."""
 
-    def __init__(self, raw: Raw, limits: Limits) -> None:
-        self.raw, self.bounds, self.end = raw, limits, len(raw)
+    def __init__(self, raw: Raw, limits: Limits, depth: int) -> None:
+        self.raw, self.bounds, self.end, self.depth = raw, limits, len(raw), depth
         self.found: list[_Found] = []
         self.open: list[_Found] = []  # the way from the root to the part that is read now
         self.boundaries: set[bytes] = set()
         self.delimiters: set[bytes] = set()  # the boundaries as they stand behind the "--" of a line
         self.over: list[str] = []
-        bare_cr = lines_end_in_cr(raw)
-        some = rb"{0,%d}" % _LONGEST_BOUNDARY
-        self.dashes = re.compile(
-            rb"[\r\n]--([^\r\n]" + some + rb")" if bare_cr else rb"\n--([^\n]" + some + rb")"
-        )
-        self.line = re.compile(rb"[^\r\n]*(?:\r\n?|\n)?" if bare_cr else rb"[^\n]*\n?")
+        self.dashed = DashedLines(raw, bare_cr=lines_end_in_cr(raw[:BLOCK]))
 
-    def message(self) -> Message:
+    def message(self, path: str) -> Message:
         """Walk, and return what was found."""
-        header = self._enter(0, "1", "text/plain", root=True)
+        header = self._enter(0, path, "text/plain", root=True)
         position = self._resume()
         while not self.over and (hit := self._next(position)):
             position = self._meet(hit)
@@ -120,33 +120,28 @@ class _Walk:
         """Return where to look for the next boundary: the line break before the newest body counts too."""
         return max(0, self.found[-1].body_start - 1)
 
-    def _next(self, position: int) -> re.Match[bytes] | None:
+    def _next(self, position: int) -> Boundary | None:
         """Return the next line that is a boundary of an open part, "--" in front and perhaps behind."""
-        if not self.boundaries:
-            return None
-        hits = self.dashes.finditer(self.raw, position)
-        return next((hit for hit in hits if hit.group(1).rstrip(b" \t\r") in self.delimiters), None)
+        return self.dashed.after(position, self.delimiters) if self.boundaries else None
 
-    def _meet(self, hit: re.Match[bytes]) -> int:
+    def _meet(self, hit: Boundary) -> int:
         """Act on a boundary line; return where to go on."""
-        line = hit.group(1).rstrip(b" \t\r")
-        closing = line not in self.boundaries  # else it is the boundary "b--", not the end of "b"
-        level = self._level(line[:-2] if closing else line)
+        closing = hit.line not in self.boundaries  # else it is the boundary "b--", not the end of "b"
+        level = self._level(hit.line[:-2] if closing else hit.line)
         if level + 1 < len(self.open):
-            self._leave(level + 1, self._before(hit.start()))
+            self._leave(level + 1, self._before(hit.line_break))
         parent = self.open[level]
         if closing:
             parent.closed = True
             self._remember_boundaries()
-            return hit.end()
+            return hit.end
         if parent.closed:
             parent.closed = False
             parent.defects.append("part after the end boundary")
         parent.children += 1
-        after = self.line.match(self.raw, hit.end())
-        start = after.end() if after else self.end
         digest = parent.said.content_type == "multipart/digest"  # RFC 2046 5.1.5
-        self._enter(start, parent.child_path, "message/rfc822" if digest else "text/plain")
+        default_type = "message/rfc822" if digest else "text/plain"
+        self._enter(self.dashed.next_line(hit.end), parent.child_path, default_type)
         return self._resume()
 
     def _level(self, boundary: bytes) -> int:
@@ -157,7 +152,7 @@ class _Walk:
 
     def _before(self, line_break: int) -> int:
         """Return the end of a body: the line break in front of a boundary belongs to the boundary."""
-        crlf = bytes(self.raw[max(0, line_break - 1) : line_break + 1]) == b"\r\n"
+        crlf = self.raw[max(0, line_break - 1) : line_break + 1] == b"\r\n"
         return line_break - 1 if crlf else line_break
 
     def _enter(self, start: int, path: str, default_type: str, *, root: bool = False) -> HeaderBlock:
@@ -177,12 +172,12 @@ class _Walk:
             start, path, default_type, root = part.body_start, f"{part.path}.1", "text/plain", True
 
     def _add(self, start: int, path: str, said: Declared, body_start: int, *, root: bool) -> _Found:
-        part = _Found(path, start, said, body_start)
+        part = _Found(path, start, said, body_start, self.depth + len(self.open))
         boundary = self._boundary(part) if said.is_multipart else b""
         part.is_container = bool(boundary) or said.is_open_message
         if root and boundary:
             part.path = path.removesuffix("1") + "0"
-        if part.is_container and sum(found.is_container for found in self.open) >= self.bounds.nesting:
+        if part.is_container and part.depth >= self.bounds.nesting:
             part.limits.append("nesting")
         else:
             part.boundary = boundary
@@ -192,12 +187,17 @@ class _Walk:
         return part
 
     def _boundary(self, part: _Found) -> bytes:
-        if part.said.boundary:
-            return part.said.boundary
-        peek = bytes(self.raw[max(0, part.body_start - 1) : part.body_start + _PEEK])
+        """Return the boundary declared, or one that is seen on top of the body where that one is not."""
+        said = part.said.boundary
+        peek = self.raw[max(0, part.body_start - 1) : part.body_start + _PEEK]
+        if said and b"--" + said in peek:
+            return said
         likely = _LIKELY_BOUNDARY.search(peek)
-        part.defects.append("boundary guessed" if likely else "multipart without boundary")
-        return likely.group(1).rstrip(b" \t") if likely else b""
+        guessed = likely.group(1).rstrip(b" \t") if likely else b""
+        if said and (not guessed or guessed in self.delimiters):
+            return said
+        part.defects.append("boundary guessed" if guessed else "multipart without boundary")
+        return guessed
 
     def _leave(self, level: int, end: int) -> None:
         """End the open parts from `level` on at offset `end`."""

@@ -27,7 +27,8 @@ class Part:
     `start` is where its header begins; the content is raw[body_start:body_end], still encoded, without the
     line break before the boundary.  `filename` is decoded but not made safe, "" where there is none;
     `content_id` is without angle brackets.  A container has its parts behind it in the list; where the
-    encoding of an attached message hides its parts it is no container and `is_encoded_message`.
+    encoding of an attached message hides its parts it is no container and `is_encoded_message`.  `depth`
+    is the number of containers around it.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Part:
     content_id: str = ""
     transfer_encoding: str = "7bit"
     is_container: bool = False
+    depth: int = 0
     defects: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
 
-from postroom.core.limits import Limits
+from postroom.core.rules import Standard
 from postroom.db.protocols import Inbox, Leases, OutboxQueue, SourceBook, Workbench
 from postroom.fetcher.source import Memory, MessageSource
 from postroom.notify.notifier import Notifier
 from postroom.pipeline.accept import Desk
+from postroom.pipeline.inside import Opening
 from postroom.storage.store import ObjectStore
 
 
@@ -53,7 +54,8 @@ class House:
     book: SourceBook
     store: ObjectStore
     notifier: Notifier
-    limits: Limits
+    standard: Standard
+    opening: Opening
     pace: Pace
     holder: str
     now: Callable[[], datetime]

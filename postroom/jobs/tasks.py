@@ -138,7 +138,12 @@ def extract_one(claim: Claim, house: House) -> tuple[Tally, TransientError | Non
     """Extract one claimed message; whatever its bytes do costs it one attempt and nobody else anything."""
     try:
         documents = extract(
-            claim, store=house.store, workbench=house.workbench, limits=house.limits, now=house.now
+            claim,
+            store=house.store,
+            workbench=house.workbench,
+            standard=house.standard,
+            opening=house.opening,
+            now=house.now,
         )
         return Tally(documents=documents), None
     except LeaseLost as error:

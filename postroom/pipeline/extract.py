@@ -6,21 +6,30 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
 from postroom.core.keys import document_key
-from postroom.core.limits import Limits
+from postroom.core.rules import Standard
 from postroom.db.protocols import Workbench
-from postroom.db.values import Claim
-from postroom.pipeline.parts import take_apart
+from postroom.db.values import Claim, LedgerPart
+from postroom.pipeline.inside import Opening
+from postroom.pipeline.pages import Pages
+from postroom.pipeline.parts import Dissection
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
 
 
 def extract(
-    claim: Claim, *, store: ObjectStore, workbench: Workbench, limits: Limits, now: Callable[[], datetime]
+    claim: Claim,
+    *,
+    store: ObjectStore,
+    workbench: Workbench,
+    standard: Standard,
+    opening: Opening,
+    now: Callable[[], datetime],
 ) -> int:
     """Write a claimed message's documents and ledger, go to PARSED; return the number of new documents.
 
@@ -29,16 +38,10 @@ def extract(
     trouble), LeaseLost.
     """
     started = time.monotonic()
-    raw = store.get(claim.raw_key, claim.raw_sha256)
-    parts = []
-    for part, content in take_apart(raw, limits):
-        if part.kept and part.sha256:
-            key = document_key(claim.org_id, part.sha256)
-            store.put(key, content)  # durable before the row that names it
-            parts.append(replace(part, object_key=key))
-        else:
-            parts.append(part)
-    documents = workbench.finish(claim, parts, now())
+    with store.opened(claim.raw_key, claim.raw_sha256) as view:
+        mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
+        ledger = _kept(mail, claim.org_id)
+    documents = workbench.finish(claim, ledger, now())
     _log.info(
         "parsed",
         org=claim.org,
@@ -46,7 +49,19 @@ def extract(
         row=str(claim.message_id),
         bytes=claim.size_bytes,
         documents=documents,
-        defects=sum(len(part.defects) for part in parts),
+        defects=sum(len(part.defects) for part in ledger),
         ms=round((time.monotonic() - started) * 1000, 1),
     )
     return documents
+
+
+def _kept(mail: Dissection, org_id: UUID) -> tuple[LedgerPart, ...]:
+    """Put what is kept into the archive, each before there is a row that names it; return the ledger."""
+    ledger: dict[str, LedgerPart] = {}
+    for part, content in mail.parts():
+        ledger[part.path] = part
+        if part.kept and part.sha256:
+            key = document_key(org_id, part.sha256)
+            content.keep(key)
+            ledger[part.path] = replace(part, object_key=key)
+    return tuple(ledger.values())

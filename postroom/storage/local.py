@@ -15,7 +15,7 @@ from pathlib import Path
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
 from postroom.plainfile import open_plain
 from postroom.storage import drafts
-from postroom.storage.mapped import mapped
+from postroom.storage.mapped import map_of, mapped
 from postroom.storage.store import View
 
 _BLOCK = 1024 * 1024
@@ -117,6 +117,14 @@ class _LocalDraft:
     def write(self, block: bytes | memoryview) -> None:
         with _outage("cannot write", self._root):
             self._file.write(block)
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        with ExitStack() as stack:
+            with _outage("cannot read", self._root):
+                self._file.flush()
+                view = stack.enter_context(map_of(self._file))
+            yield view
 
 
 def _checked_blocks(path: Path, sha256: str) -> Iterator[bytes]:

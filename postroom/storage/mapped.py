@@ -22,6 +22,13 @@ def mapped(file: BufferedIOBase, key: str, sha256: str) -> Iterator[View]:
     """
     if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
         raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
+    with map_of(file) as view:
+        yield view
+
+
+@contextmanager
+def map_of(file: BufferedIOBase) -> Iterator[View]:
+    """Yield the bytes of an open file.  Raises OSError."""
     if os.fstat(file.fileno()).st_size == 0:
         yield b""  # an empty file cannot be mapped
         return

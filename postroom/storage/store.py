@@ -68,6 +68,10 @@ class Draft(Protocol):
         """Append `block`.  Raises StoreUnavailable."""
         ...
 
+    def view(self) -> AbstractContextManager[View]:
+        """Yield what was written so far, before it is kept or after.  Raises StoreUnavailable."""
+        ...
+
     def keep(self, key: str) -> None:
         """Store what was written under `key`; it is durable when this returns, and nothing may follow.
 

@@ -74,3 +74,13 @@ class Unpacker(Protocol):
         started or it was ended from outside: nobody's fault, to be tried again.
         """
         ...
+
+
+class Unopened:
+    """The unpacker of those who open nothing: every container stays one document."""
+
+    def kind(self, part: Part, sniffed: str) -> str:
+        return ""
+
+    def unpack(self, kind: str, content: Path, into: Path, *, name: str, room: Room) -> Unpacked:
+        return Unpacked()

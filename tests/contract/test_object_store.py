@@ -155,6 +155,20 @@ def test_a_draft_that_is_kept_is_there_before_its_context_ends(store: ObjectStor
         assert store.get(KEY, DIGEST) == MAIL
 
 
+def test_what_is_in_a_draft_can_be_looked_at_before_and_after_it_is_kept(store: ObjectStore) -> None:
+    with store.draft() as draft:
+        with draft.view() as nothing:
+            assert len(nothing) == 0
+
+        draft.write(MAIL)
+        with draft.view() as before:
+            assert before[:] == MAIL
+
+        draft.keep(KEY)
+        with draft.view() as after:
+            assert after[:] == MAIL
+
+
 def test_a_draft_of_what_is_there_already_is_harmless(store: ObjectStore) -> None:
     store.put(KEY, MAIL)
 

@@ -10,6 +10,7 @@ import pytest
 from postroom.core.decode import Decoded, decode
 from postroom.core.kinds import referenced_cids
 from postroom.core.part import Part
+from tests.decoding import Read, read
 
 SIZE = 4_000_000
 BEGIN = b"begin 644 x\n"
@@ -62,8 +63,12 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+def whole(body: bytes, encoding: str) -> Part:
+    return Part("1", 0, 0, len(body), transfer_encoding=encoding)
+
+
 def decoded(body: bytes, encoding: str) -> Decoded:
-    return decode(body, Part("1", 0, 0, len(body), transfer_encoding=encoding))
+    return decode(body, whole(body, encoding))
 
 
 @pytest.mark.parametrize(
@@ -129,36 +134,42 @@ def test_images_in_html_take_four_times_its_length_at_most(html: bytes) -> None:
     ],
 )
 def test_a_bomb_is_cut_and_said(encoding: str, body: bytes, defect: str) -> None:
-    read = decoded(body, encoding)
+    found = decoded(body, encoding)
 
-    assert read.status == "repaired"
-    assert defect in read.defects
+    assert found.status == "repaired"
+    assert defect in found.defects
 
 
 def test_base64_that_was_padded_line_by_line_is_whole_however_long() -> None:
-    line = b"QUJD" * 14 + b"QQ==\n"
+    body = (b"QUJD" * 14 + b"QQ==\n") * 50_000
 
-    read = decoded(line * 50_000, "base64")
+    found = read(body, whole(body, "base64"))
 
-    assert read == Decoded((b"ABC" * 14 + b"A") * 50_000, "repaired", ("base64 goes on behind its padding",))
+    assert found == Read((b"ABC" * 14 + b"A") * 50_000, "repaired", ("base64 goes on behind its padding",))
 
 
 def test_blanks_that_were_lost_at_the_ends_of_uuencoded_lines_come_back() -> None:
-    read = decoded(BEGIN + b"M\n" * 1_000 + b"`\nend\n", "x-uuencode")
+    body = BEGIN + b"M\n" * 1_000 + b"`\nend\n"
 
-    assert read == Decoded(bytes(45_000))
+    found = read(body, whole(body, "x-uuencode"))
+
+    assert found == Read(bytes(45_000))
 
 
 @pytest.mark.parametrize("blanks", [b" " * 200_000, b" \t" * 65_536])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_a_soft_break_is_seen_behind_any_number_of_blanks(blanks: bytes, end: bytes) -> None:
-    read = decoded(b"a=" + blanks + end + b"b" + blanks + end + blanks + b"c", "quoted-printable")
+    body = b"a=" + blanks + end + b"b" + blanks + end + blanks + b"c"
 
-    assert read == Decoded(b"ab" + end + blanks + b"c")
+    found = read(body, whole(body, "quoted-printable"))
+
+    assert found == Read(b"ab" + end + blanks + b"c")
 
 
 @pytest.mark.parametrize("shift", range(4))
 def test_an_escape_is_seen_wherever_it_stands_in_a_long_line(shift: int) -> None:
-    read = decoded(b"x" * shift + b"=3D" * 200_000, "quoted-printable")
+    body = b"x" * shift + b"=3D" * 200_000
 
-    assert read == Decoded(b"x" * shift + b"=" * 200_000)
+    found = read(body, whole(body, "quoted-printable"))
+
+    assert found == Read(b"x" * shift + b"=" * 200_000)

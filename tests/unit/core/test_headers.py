@@ -110,7 +110,7 @@ def test_the_topmost_field_is_the_first() -> None:
 
 
 def test_offsets_count_from_the_start_of_the_whole() -> None:
-    raw = memoryview(b"....A: 1\n\nbody....")
+    raw = b"....A: 1\n\nbody...."
 
     block = read_header_block(raw, 4, 14)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.core.decode import decode
 from postroom.core.mime import Message, walk
 from postroom.core.part import Part
+from tests.decoding import read
 
 MIXED = b"Content-Type: multipart/mixed; boundary=b\n\n"
 MIMEISH = st.lists(
@@ -82,9 +82,10 @@ def test_a_part_tells_what_its_header_declares() -> None:
             disposition="attachment",
             content_id="x@y",
             transfer_encoding="base64",
+            depth=1,
         ),
     )
-    assert decode(raw, message.leaves[0]).content == b"ABC"
+    assert read(raw, message.leaves[0]).content == b"ABC"
 
 
 def test_parts_are_numbered_as_imap_does_and_the_root_is_zero() -> None:
@@ -255,10 +256,9 @@ def test_a_bomb_ends_at_a_limit_that_is_named(raw: bytes, parts: int, limits: tu
 def test_no_bytes_whatever_break_the_walk(raw: bytes) -> None:
     message = walk(raw)
 
-    assert walk(memoryview(raw)) == message
     assert len({part.path for part in message.parts}) == len(message.parts) >= 1
     for part in message.leaves:
-        assert decode(raw, part).status in {"ok", "repaired", "failed"}
+        assert read(raw, part).status in {"ok", "repaired", "failed"}
 
 
 @given(MIMEISH)

@@ -1,0 +1,119 @@
+"""What the content of a part has in it: a mail, files in a text, or what a container gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroom.core.embedded import embedded
+from postroom.core.part import Part
+from postroom.core.raw import Raw
+from postroom.core.sniff import sniff
+from postroom.pipeline.pages import Pages
+from postroom.pipeline.scratch import file_view, scratch
+from postroom.storage.store import View
+from postroom.unpack.container import Inner, Room, Unpacked, Unpacker
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How containers are opened: by whom, and in which folder their content lies meanwhile."""
+
+    unpacker: Unpacker
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail, or a MIME entity, to be taken apart as one: its bytes and the path that it is within."""
+
+    raw: Raw
+    within: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A part that is not in the mail's own structure, and the bytes that its offsets are of."""
+
+    raw: Raw
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What was found; `room` is what further containers may come to.
+
+    `reason` says why a container stays as it is; where it `is_opened`, what is inside counts and not it.
+    """
+
+    room: Room
+    found: tuple[Mail | File, ...] = ()
+    is_opened: bool = False
+    reason: str = ""
+    defects: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+@contextmanager
+def looked_into(part: Part, content: View, kind: str, opening: Opening, room: Room) -> Iterator[Inside]:
+    """Yield what is in the decoded `content` of `part`, for as long as the context lasts.
+
+    `kind` is what the unpacker calls it.  Raises StoreUnavailable, and what the unpacker raises.
+    """
+    if part.is_encoded_message:
+        # It stays a document too: RFC 2046 5.2.1 allows no encoding, so who encoded it sent it as a file.
+        yield Inside(room, (Mail(Pages(content), part.path),))
+    elif kind:
+        with ExitStack() as stack:
+            place = stack.enter_context(scratch(opening.scratch, content))
+            unpacked = opening.unpacker.unpack(
+                kind, place.content, place.inner, name=part.filename, room=room
+            )
+            yield _opened(part, unpacked, room, stack)
+    elif _may_hold_files(part):
+        files = embedded(Pages(content), part, 0, len(content), most=room.things)
+        yield Inside(room, tuple(File(Pages(content), file) for file in files))
+    else:
+        yield Inside(room)
+
+
+def _may_hold_files(part: Part) -> bool:
+    """Return whether this is a text to be read, which is where files stood before there was MIME."""
+    return part.content_type == "text/plain" and not part.filename and part.disposition in {"", "inline"}
+
+
+def _opened(part: Part, unpacked: Unpacked, room: Room, stack: ExitStack) -> Inside:
+    found: list[Mail | File] = []
+    for number, inner in enumerate(unpacked.inner, 1):
+        view = stack.enter_context(file_view(inner.file))
+        if inner.is_entity:
+            within = part.path if len(unpacked.inner) == 1 else f"{part.path}.{number}"
+            found.append(Mail(Pages(view), within))
+        else:
+            found.append(File(Pages(view), _inner_part(part, inner, view, f"{part.path}.{number}")))
+    return Inside(
+        room.after(unpacked),
+        tuple(found),
+        is_opened=not unpacked.reason,
+        reason=unpacked.reason,
+        defects=unpacked.defects,
+        limits=unpacked.limits,
+    )
+
+
+def _inner_part(container: Part, inner: Inner, view: View, path: str) -> Part:
+    return Part(
+        path=path,
+        start=0,
+        body_start=0,
+        body_end=len(view),
+        content_type=inner.content_type or sniff(view).partition(";")[0],
+        filename=inner.filename,
+        disposition=inner.disposition,
+        content_id=inner.content_id,
+        transfer_encoding="binary",
+        depth=container.depth + 1,
+        defects=inner.defects,
+    )
