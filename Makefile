@@ -8,28 +8,34 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # PYTHON=python3.13   the Python that .venv is made with (default: python3, at least 3.11)
 # PACKAGES=           the Debian packages for `make test`; empty: install none
+# CLUSTER_PACKAGES=   the same for `make test-cluster`
 # WORKERS=2           how many processes run the tests
 # KILLS=300           how often `make crash` kills postroom
 # UPGRADE=1           lets `make lock` move to newer releases
 PACKAGES ?= dovecot-imapd openssl postfix
+CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
+# What needs servers of many hundred megabytes, and is run by `make test-cluster` alone.
+CLUSTER := rgw
 WORKERS ?= 2
 KILLS ?= 300
 UPGRADE ?=
 export PYTHON
 
 # Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
-.PHONY: app dev packages
+.PHONY: app dev packages cluster-packages
 app:
 	@tools/venv app
 dev: app
 	@tools/venv dev
 packages:
 	@tools/debian-packages $(PACKAGES)
+cluster-packages:
+	@tools/debian-packages $(CLUSTER_PACKAGES)
 
 ##
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: app ## Show a whole postroom at work in a temporary folder
@@ -37,7 +43,11 @@ demo: app ## Show a whole postroom at work in a temporary folder
 
 .PHONY: test
 test: dev packages ## Run all tests, against real servers where they can be had
-	@.venv/bin/pytest -n $(WORKERS)
+	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER))"
+
+.PHONY: test-cluster
+test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's
+	@.venv/bin/pytest -n $(WORKERS) -m "$(CLUSTER)"
 
 .PHONY: check
 check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules
@@ -49,7 +59,7 @@ format: dev ## Format the code and mend what the linter can mend
 	@.venv/bin/ruff check --quiet --fix
 
 .PHONY: coverage
-coverage: dev packages ## Run the tests and show the lines that none of them reached
+coverage: dev cluster-packages ## Run the tests and show the lines that none of them reached
 	@.venv/bin/pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=html
 
 .PHONY: crash

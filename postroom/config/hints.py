@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _NOT_YET = {
-    "idle", "preset", "oauth", "relay", "webhook", "retention", "web", "access_key", "secret_key",
-    "label", "failed", "reject",
+    "idle", "preset", "oauth", "relay", "webhook", "retention", "web", "label", "failed", "reject",
 }  # fmt: skip
 
 

@@ -155,6 +155,11 @@ DB_PASSWORD = Key("db.password", v.optional(secret()), None, "the database's sec
 STORAGE_URL = Key(
     "storage.url", v.text("a storage URL"), "file://{state_dir}/archive", "where the archive is"
 )
+STORAGE_ACCESS_KEY = Key("storage.access_key", v.optional(secret()), None, "the access key of an S3 service")
+STORAGE_SECRET_KEY = Key("storage.secret_key", v.optional(secret()), None, "the secret that goes with it")
+STORAGE_SESSION_TOKEN = Key(
+    "storage.session_token", v.optional(secret()), None, "the token of a key that is good for a while only"
+)
 JOBS_WORKERS = Key("jobs.workers", v.whole(1, 256), 4, "how many mails are worked on at once")
 JOBS_ATTEMPTS = Key("jobs.attempts", v.whole(1, 100), 3, "how often extraction is tried")
 JOBS_BACKOFF = Key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from postroom.config import archive
 from postroom.config import schema as s
 from postroom.config.reader import Table
 from postroom.config.settings import Database, Jobs, Log, Org, Orgs, Storage
@@ -12,7 +13,6 @@ from postroom.core.limits import Limits
 from postroom.core.rules import Changes
 
 _SQLITE = "sqlite:///"
-_FILE = "file://"
 
 
 def orgs(table: Table) -> Orgs:
@@ -50,17 +50,8 @@ def db(table: Table, state_dir: Path) -> Database:
 
 
 def storage(table: Table, state_dir: Path) -> Storage:
-    """Return the archive; what follows file:// is taken as it stands, with no %-escapes."""
-    url = _expanded(table, s.STORAGE_URL, state_dir)
-    if not url.startswith(_FILE):
-        table.fault(
-            s.STORAGE_URL, "this release knows local files only", 'write "file:///var/lib/postroom/archive"'
-        )
-    elif not url.startswith(f"{_FILE}/") or url == f"{_FILE}/":
-        table.fault(s.STORAGE_URL, "must name an absolute folder", 'write "file:///var/lib/postroom/archive"')
-    else:
-        table.show(s.STORAGE_URL, spelled(url))
-    return Storage(url=url)
+    """Return the archive."""
+    return archive.storage(table, _expanded(table, s.STORAGE_URL, state_dir))
 
 
 def jobs(table: Table) -> Jobs:

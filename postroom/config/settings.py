@@ -137,9 +137,40 @@ class Database:
     password: Secret | None
 
 
+class Addressing(StrEnum):
+    """Where the bucket's name goes: AUTO is the host at Amazon, and the path at an endpoint of one's own."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of an S3 service; `endpoint` None is Amazon's.
+
+    `prefix` has no / at its ends.  `sse` is the encryption to ask for, None what the bucket has by default.
+    """
+
+    name: str
+    prefix: str
+    endpoint: str | None = None
+    region: str | None = None
+    addressing: Addressing = Addressing.AUTO
+    sse: str | None = None
+    sse_key: str | None = None
+    ca: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
+    """The archive; without `bucket`, `url` names a folder.  Without keys, boto3 looks for some."""
+
     url: str
+    bucket: Bucket | None = None
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+    session_token: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

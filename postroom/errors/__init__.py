@@ -1,5 +1,14 @@
 """Every error postroom raises on purpose, in two verdicts: transient and permanent."""
 
+from postroom.errors.archive import (
+    BucketUnusable,
+    ObjectCorrupt,
+    ObjectMissing,
+    StoreAccessRefused,
+    StoreLoginRefused,
+    StoreUnavailable,
+    StoreUnreachable,
+)
 from postroom.errors.base import (
     Exit,
     OperatorError,
@@ -19,8 +28,6 @@ from postroom.errors.outside import (
     LoginRefused,
     MaildirUnusable,
     MailUnreadable,
-    ObjectCorrupt,
-    ObjectMissing,
     PinnedOrgMissing,
     SchemaMismatch,
     ServerFault,
@@ -28,7 +35,6 @@ from postroom.errors.outside import (
     SourceChanged,
     SourceUnavailable,
     SourceVanished,
-    StoreUnavailable,
     TlsFailed,
 )
 from postroom.errors.people import (
@@ -47,6 +53,7 @@ from postroom.errors.people import (
 )
 
 __all__ = [
+    "BucketUnusable",
     "ConfigFault",
     "ConnectFailed",
     "DatabaseCorrupt",
@@ -80,7 +87,10 @@ __all__ = [
     "SourceChanged",
     "SourceUnavailable",
     "SourceVanished",
+    "StoreAccessRefused",
+    "StoreLoginRefused",
     "StoreUnavailable",
+    "StoreUnreachable",
     "TlsFailed",
     "TransientError",
     "Unextractable",

@@ -4,42 +4,7 @@ from __future__ import annotations
 
 from postroom.errors.base import Exit, OperatorError, PermanentError, TransientError
 
-# --- storage -------------------------------------------------------------------------------------
-
-
-class StoreUnavailable(TransientError):
-    """The archive cannot be written or read just now.
-
-    Look at the disk (full? read-only? not mounted?) and at the rights of the folder that `storage.url` names.
-    Nothing is lost: every mail stays in its mailbox until the archive is back.
-    """
-
-    code = "E-STORE"
-    exit = Exit.IO
-
-
-class ObjectMissing(PermanentError):
-    """The archive lacks a mail or document that the database knows.
-
-    Restore it from a backup under the same key. A message that is not FAILED is then tried again by itself. A
-    FAILED one stays as it is in this release: a command that replays it comes later, and `postroom ingest` of
-    the same mail only counts a duplicate.
-    """
-
-    code = "E-OBJECT-MISSING"
-    exit = Exit.IO
-
-
-class ObjectCorrupt(PermanentError):
-    """A mail or document in the archive is not the one that was put there: its SHA-256 differs.
-
-    The disk or somebody changed it. Restore it from a backup under the same key. A message that is not FAILED
-    is then tried again by itself. A FAILED one stays as it is in this release: a command that replays it
-    comes later, and `postroom ingest` of the same mail only counts a duplicate.
-    """
-
-    code = "E-OBJECT-CORRUPT"
-    exit = Exit.IO
+# --- files that are read ---------------------------------------------------------------------------
 
 
 class SourceChanged(TransientError):

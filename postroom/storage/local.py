@@ -12,13 +12,13 @@ from functools import partial
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
-from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
-from postroom.plainfile import open_plain
+from postroom.errors import ObjectCorrupt, ObjectMissing, StoreUnavailable
 from postroom.storage import drafts
+from postroom.storage.blocks import checked_blocks
 from postroom.storage.mapped import map_of, mapped
 from postroom.storage.store import View
 
-_BLOCK = 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _DRAFTS = "_drafts"  # no org's key can begin so
 
 
@@ -36,7 +36,7 @@ class LocalStore:
 
     def put_file(self, key: str, path: Path, sha256: str) -> None:
         with self.draft() as draft:
-            for block in _checked_blocks(path, sha256):
+            for block in checked_blocks(path, sha256, _BLOCK_BYTES):
                 draft.write(block)
             draft.keep(key)
 
@@ -125,25 +125,6 @@ class _LocalDraft:
                 self._file.flush()
                 view = stack.enter_context(map_of(self._file))
             yield view
-
-
-def _checked_blocks(path: Path, sha256: str) -> Iterator[bytes]:
-    """Yield the file in blocks; its last block is followed by SourceChanged when the digest is another.
-
-    What fails at this file, which is another's, says nothing of the archive: that is SourceChanged too.
-    """
-    digest = hashlib.sha256()
-    try:
-        with open_plain(path) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                yield block
-    except FileNotFoundError as error:
-        raise SourceChanged(f"{path} is gone") from error
-    except OSError as error:
-        raise SourceChanged(f"cannot read {path}: {error.strerror or error}") from error
-    if digest.hexdigest() != sha256:
-        raise SourceChanged(f"{path} changed while it was read")
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.house import open_postroom, postroom
-from tests.servers.fixtures import dovecot, postgres
+from tests.servers.fixtures import dovecot, moto, postgres, rgw
 
-__all__ = ["dovecot", "open_postroom", "postgres", "postroom"]
+__all__ = ["dovecot", "moto", "open_postroom", "postgres", "postroom", "rgw"]

@@ -12,18 +12,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged
-from postroom.storage.local import LocalStore
 from postroom.storage.store import ObjectStore
+from tests.servers.archives import FolderStock, Stock, stock_in
+from tests.servers.rgw import Rgw
 
 MAIL = b"Subject: hi\r\n\r\nhello\r\n"
 DIGEST = hashlib.sha256(MAIL).hexdigest()
 KEY = f"018f0000-0000-7000-8000-000000000001/raw/{DIGEST[:2]}/{DIGEST}"
 
 
-@pytest.fixture(params=["local"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    assert request.param == "local"
-    return LocalStore(tmp_path / "archive")
+@pytest.fixture(params=["local", "moto", pytest.param("rgw", marks=pytest.mark.rgw)])
+def stock(request: pytest.FixtureRequest, tmp_path: Path) -> Stock:
+    if request.param == "local":
+        return FolderStock(tmp_path / "archive")
+    server = request.getfixturevalue(request.param)
+    return stock_in(server.service if isinstance(server, Rgw) else server, tmp_path / "drafts")
+
+
+@pytest.fixture
+def store(stock: Stock) -> ObjectStore:
+    return stock.store
 
 
 def test_what_was_put_can_be_got(store: ObjectStore) -> None:
@@ -179,16 +187,16 @@ def test_a_draft_of_what_is_there_already_is_harmless(store: ObjectStore) -> Non
     assert store.get(KEY, DIGEST) == MAIL
 
 
-def test_a_draft_that_is_not_kept_leaves_nothing_behind(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_draft_that_is_not_kept_leaves_nothing_behind(stock: Stock) -> None:
     def write_and_fail() -> None:
-        with store.draft() as draft:
+        with stock.store.draft() as draft:
             draft.write(MAIL)
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
         write_and_fail()
 
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert stock.objects() == []
 
 
 def test_tidying_leaves_alone_what_is_being_written(store: ObjectStore) -> None:
@@ -206,13 +214,59 @@ def test_there_is_nothing_to_tidy_before_the_first_object(store: ObjectStore, tm
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_a_probe_leaves_nothing_behind(store: ObjectStore, tmp_path: Path) -> None:
-    store.probe()
+def test_what_was_opened_leaves_nothing_but_the_object_behind(stock: Stock) -> None:
+    stock.store.put(KEY, MAIL)
 
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    with stock.store.opened(KEY, DIGEST):
+        pass
+
+    assert stock.objects() == [KEY]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_object_that_is_lost_is_missing_and_can_be_put_again(stock: Stock) -> None:
+    stock.store.put(KEY, MAIL)
+    stock.lose(KEY)
+
+    with pytest.raises(ObjectMissing):
+        stock.store.get(KEY, DIGEST)
+    stock.store.put(KEY, MAIL)
+
+    assert stock.store.get(KEY, DIGEST) == MAIL
+
+
+def test_a_probe_leaves_nothing_behind(stock: Stock) -> None:
+    stock.store.probe()
+
+    assert stock.objects() == []
+
+
+def test_a_big_object_comes_back_as_it_went(store: ObjectStore, tmp_path: Path) -> None:
+    big = bytes(range(256)) * 4096 * 11 + b"end"  # 11 MiB and a bit: three parts on S3
+    digest, path = hashlib.sha256(big).hexdigest(), tmp_path / "big"
+    path.write_bytes(big)
+
+    store.put("big/1", big)
+    store.put_file("big/2", path, digest)
+    with store.draft() as draft:
+        draft.write(big)
+        draft.keep("big/3")
+
+    for key in ("big/1", "big/2", "big/3"):
+        with store.opened(key, digest) as view:
+            assert view[:] == big
+
+
+def test_a_big_file_that_changed_is_not_stored(stock: Stock, tmp_path: Path) -> None:
+    path = tmp_path / "big"
+    path.write_bytes(bytes(6 * 2**20))
+
+    with pytest.raises(SourceChanged, match="changed"):
+        stock.store.put_file(KEY, path, DIGEST)
+
+    assert stock.objects() == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(content=st.binary(max_size=4096))
 def test_any_bytes_come_back_as_they_went(store: ObjectStore, content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()

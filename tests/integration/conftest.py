@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import dovecot, postfix_root, postgres
+from tests.servers.fixtures import dovecot, moto, postfix_root, postgres, rgw
 
-__all__ = ["dovecot", "postfix_root", "postgres"]
+__all__ = ["dovecot", "moto", "postfix_root", "postgres", "rgw"]

@@ -17,8 +17,11 @@ import pytest
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
 from tests.servers import postfix as mta
 from tests.servers import postgres as postgresql
+from tests.servers import rgw as ceph
 from tests.servers.dovecot import PACKAGE, PASSWORD, Dovecot, found_version
 from tests.servers.postfix import Postfix
+from tests.servers.rgw import Rgw
+from tests.servers.s3 import S3Service, running_moto
 
 _users = itertools.count(1)
 
@@ -61,6 +64,27 @@ def running_postgres(*, fsync: bool = False) -> Iterator[postgresql.Postgres]:
     # Not under pytest's own folder: the plain user that root becomes could not walk into it.
     with tempfile.TemporaryDirectory(prefix="postgres-") as root:
         server = postgresql.Postgres(Path(root), binaries, fsync=fsync)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Service]:
+    """A running imitation of S3."""
+    with running_moto() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def rgw() -> Iterator[Rgw]:
+    """A running Ceph Object Gateway; skipped or failed as Dovecot is."""
+    if not ceph.is_there():
+        _missing(f"needs {ceph.PACKAGES}")
+    with tempfile.TemporaryDirectory(prefix="rgw-") as root:
+        server = Rgw(Path(root))
         try:
             server.start()
             yield server

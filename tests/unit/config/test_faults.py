@@ -100,8 +100,8 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
             'level = "info"', "1: level: unknown key; it belongs in [log]", id="a key outside its table"
         ),
         pytest.param(
-            "[storage]\naccess_key = 1",
-            "2: storage.access_key: unknown key; not in this release",
+            "[log]\nlabel = 1",
+            "2: log.label: unknown key; not in this release",
             id="a key of a later release",
         ),
         pytest.param(
@@ -126,9 +126,10 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
             id="an unknown brace",
         ),
         pytest.param(
-            "[storage]\nurl = 's3://b'",
-            '2: storage.url: this release knows local files only; write "file:///var/lib/postroom/archive"',
-            id="s3",
+            "[storage]\nurl = '/srv/archive'",
+            '2: storage.url: must begin with file:// or s3://; write "file:///var/lib/postroom/archive", '
+            'or "s3://BUCKET/PREFIX?endpoint=https://s3.example.com"',
+            id="an archive that is no URL",
         ),
         pytest.param(
             "[storage]\nurl = 'file://x'",
