@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import heapq
 import itertools
 import os
 import pwd
@@ -124,13 +125,18 @@ def listing(folder: Path, shelf: Shelf) -> list[str]:
     Sub-folders, dot files, links and other things that are no mail are left out; no file is opened or
     examined one by one, so that a hundred thousand are listed quickly.  Raises MaildirUnusable.
     """
-    with explained("list", folder / shelf), os.scandir(folder / shelf) as entries:
-        names = [
-            entry.name
-            for entry in entries
-            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False)
-        ]
-    return sorted(names, key=_age)
+    return sorted(_names(folder, shelf), key=_age)
+
+
+def oldest(folder: Path, shelf: Shelf, *, most: int, after: str = "") -> list[str]:
+    """Return what `listing` has, but only the first `most` names, of those that stand behind `after`.
+
+    So a huge folder is walked through in little memory.  Raises MaildirUnusable.
+    """
+    bound = _age(after)
+    return heapq.nsmallest(
+        most, (name for name in _names(folder, shelf) if not after or _age(name) > bound), key=_age
+    )
 
 
 def unique(file_name: str) -> str:
@@ -203,6 +209,13 @@ def way_out(error: OSError, path: Path) -> str:
     if error.errno == errno.EROFS:
         return f"mount the disk that holds {path} for writing"
     return ""
+
+
+def _names(folder: Path, shelf: Shelf) -> Iterator[str]:
+    with explained("list", folder / shelf), os.scandir(folder / shelf) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                yield entry.name
 
 
 def _is_file(path: Path) -> bool:

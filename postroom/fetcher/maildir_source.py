@@ -21,6 +21,7 @@ from postroom.fetcher.batching import in_batches, in_chunks
 from postroom.fetcher.maildir_file import Taken
 from postroom.fetcher.source import Batch, Memory
 
+_NAMES_LISTED = 2_000  # kept of one look at a folder; more than one poll takes by default
 _NAMES_AT_ONCE = 500  # asked of the memory in one question
 _MOVES_SEEN = 3  # a mail reader may rename a mail between our look and our act; three times is no accident
 
@@ -110,7 +111,7 @@ class MaildirSource:
         root, alone = self._settings.path, _by_name(memory.left_alone())
         shelves: tuple[maildir.Shelf, ...] = ("new", "cur") if self._settings.cur else ("new",)
         for shelf in shelves:
-            for chunk in in_chunks(maildir.listing(root, shelf), _NAMES_AT_ONCE):
+            for chunk in _oldest_first(root, shelf):
                 # In new/ all is pending; in cur/ lie also the mails that were settled there.
                 names = {maildir.unique(name) for name in chunk if shelf == "cur" and _is_text(name)}
                 settled = _by_name(memory.sighted(names) if names else ())
@@ -214,6 +215,15 @@ class _Acts:
                 f"cannot {self._action} in {error.filename or root}: {maildir.fault(error)}",
                 fix=maildir.way_out(error, root),
             ) from error
+
+
+def _oldest_first(root: Path, shelf: maildir.Shelf) -> Iterator[Sequence[str]]:
+    """Yield the names in chunks; a mail that comes meanwhile and would stand before them comes next time."""
+    names = maildir.oldest(root, shelf, most=_NAMES_LISTED)
+    while names:
+        yield from in_chunks(names, _NAMES_AT_ONCE)
+        full = len(names) == _NAMES_LISTED
+        names = maildir.oldest(root, shelf, most=_NAMES_LISTED, after=names[-1]) if full else []
 
 
 def _by_name(files: Iterable[KnownFile]) -> _Known:

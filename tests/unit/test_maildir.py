@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +182,19 @@ def test_a_sub_folder_is_made_as_maildir_plus_plus_has_it(folder: Path) -> None:
 
     assert made == folder / ".Processed.2026"
     assert sorted(path.name for path in made.iterdir()) == ["cur", "maildirfolder", "new", "tmp"]
+
+
+@given(
+    st.lists(st.integers(0, 99), min_size=1, max_size=30, unique=True),
+    st.integers(min_value=1, max_value=7),
+)
+def test_a_folder_walked_through_in_steps_is_the_whole_listing(seconds: list[int], most: int) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        maildir.create(Path(root))
+        for second in seconds:
+            (Path(root) / "new" / f"{second}.M1.host").touch()
+        walked = maildir.oldest(Path(root), "new", most=most)
+        while step := maildir.oldest(Path(root), "new", most=most, after=walked[-1]):
+            walked += step
+
+        assert walked == maildir.listing(Path(root), "new")

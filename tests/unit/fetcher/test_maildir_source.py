@@ -277,3 +277,29 @@ def test_a_move_that_a_crash_left_half_done_is_finished(settings: MaildirFolder)
     done = source.settle(places("1.M1.host"))
 
     assert (len(done), files(settings)) == (1, ["cur/1.M1.host:2,S"])
+
+
+def test_a_backlog_of_many_looks_is_taken_whole_and_in_order(settings: MaildirFolder) -> None:
+    expected = [f"{1_700_000_000 + number}.M1.host" for number in range(4_100)]
+    for name in expected:
+        (settings.path / "new" / name).touch()
+    passed_over = MemoryInRam()
+    source = MaildirSource(settings, DEFAULT_LIMITS)
+
+    found = [
+        copy.place.file_name for batch in source.batches(passed_over, limit=10_000) for copy in batch.fetched
+    ]
+
+    assert found == expected
+
+
+def test_a_sub_folder_is_left_alone_and_can_be_a_source_of_its_own(settings: MaildirFolder) -> None:
+    below = maildir.create_subfolder(settings.path, "Orders")
+    maildir.deliver(below, b"Subject: below\n\n")
+    maildir.deliver(settings.path, b"Subject: above\n\n")
+
+    above = names(settings)
+    of_its_own = names(replace(settings, path=below))
+
+    assert (len(above), len(of_its_own)) == (1, 1)
+    assert above != of_its_own
