@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from postroom import maildir
 from postroom.app.archive import open_store
-from postroom.config.settings import MaildirFolder, Recipients, Settings
+from postroom.app.maildir_check import maildir_steps
+from postroom.config.settings import Recipients, Settings
 from postroom.db.engine import open_database
 from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, revision
-from postroom.errors import FileFault, MaildirUnusable, PinnedOrgMissing, PostroomError, SchemaMismatch
+from postroom.errors import FileFault, PinnedOrgMissing, PostroomError, SchemaMismatch
 from postroom.fetcher.probe import Step, probe
-
-_SHELVES = ("new", "cur", "tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ def trials(settings: Settings) -> Iterator[Trial]:
         title = f"mailbox {mailbox.name}: {mailbox.user} at {mailbox.host}:{mailbox.port}"
         yield Trial(title, is_source=True, steps=chain(probe(mailbox), _org(settings, mailbox.recipients)))
     for folder in settings.maildir.values():
-        steps = chain(_maildir(folder), _org(settings, folder.recipients))
+        steps = chain(maildir_steps(folder), _org(settings, folder.recipients))
         yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=steps)
     database = database_file(settings)
     yield Trial(f"database: {database}", is_source=False, steps=_database(settings))
@@ -99,19 +95,6 @@ def _knows_org(settings: Settings, slug: str) -> bool:
         database.close()
 
 
-def _maildir(folder: MaildirFolder) -> Iterator[Step]:
-    try:
-        for shelf in _SHELVES:
-            with maildir.explained("use", folder.path / shelf):
-                _require_rights(folder.path / shelf)
-        pending = maildir.listing(folder.path, "new")
-        _require_readable([folder.path / "new" / name for name in pending])
-    except PostroomError as error:
-        yield Step("folders", str(error), error)
-        return
-    yield Step("folders", f"new, cur and tmp can be read and written; {len(pending)} in new")
-
-
 def _database(settings: Settings) -> Iterator[Step]:
     try:
         words = _schema_words(settings)
@@ -155,33 +138,6 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise FileFault(f"cannot look at {path}: {error.strerror}") from error
-
-
-def _require_rights(folder: Path) -> None:
-    """Return if this user may list and change `folder`.  Raises OSError."""
-    if not stat.S_ISDIR(folder.stat().st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-def _require_readable(files: Sequence[Path]) -> None:
-    """Return if this user may read these mails.  Raises MaildirUnusable, which names the first it may not."""
-    closed = [file for file in files if not _is_readable(file)]
-    if not closed:
-        return
-    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    more = f"; and {len(closed) - 1} more in new" if len(closed) > 1 else ""
-    raise MaildirUnusable(
-        f"cannot read {closed[0]}: {maildir.fault(refused)}{more}", fix=maildir.way_out(refused, closed[0])
-    )
-
-
-def _is_readable(file: Path) -> bool:
-    try:
-        return os.access(file, os.R_OK) or not file.exists()  # gone meanwhile: a mail reader took it
-    except (OSError, UnicodeEncodeError):
-        return False
 
 
 def _require_creatable(path: Path, key: str) -> None:

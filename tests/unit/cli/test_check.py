@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from postroom import maildir
+from postroom.app.maildir_check import owner_and_mode
 from postroom.storage.local import LocalStore
 from tests.unit.cli.words import Terminal
 
@@ -115,6 +116,7 @@ def test_a_house_at_work_passes_and_is_left_as_it_was(terminal: Terminal, tmp_pa
         f"The configuration is fine ({path}): 0 mailboxes, 1 Maildir, 1 org in the file.\n"
         f"\nMaildir intake: {tmp_path}/Maildir\n"
         " ok   folders  new, cur and tmp can be read and written; 1 in new\n"
+        f" ok   owner    new is {owner_and_mode(tmp_path / 'Maildir' / 'new')}\n"
         " ok   org      acme\n"
         f"\ndatabase: {terminal.state_dir}/postroom.db\n"
         " ok   schema   revision 0001\n"

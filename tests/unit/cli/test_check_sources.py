@@ -75,17 +75,19 @@ def test_a_mail_that_cannot_be_read_is_named_with_its_remedy(
     assert (
         f" FAIL folders  cannot read {tmp_path}/Maildir/new/{name}: Permission denied (as user " in answer.out
     )
-    assert (
-        f"\n      Fix: let {pwd.getpwuid(os.geteuid()).pw_name} read {tmp_path}/Maildir/new/{name}\n"
-        in answer.out
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    path = f"{tmp_path}/Maildir/new/{name}"
+    assert f"\n      Fix: {path} is of {me}:" in answer.out
+    assert f" with mode 0600; let {me} read {path}, or let postroom and the mail server be one user\n" in (
+        answer.out
     )
 
 
 def refuse_to_read(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     access = os.access
 
-    def asked(path: os.PathLike[str] | str, mode: int) -> bool:
-        return Path(path).name != name and access(path, mode)
+    def asked(path: os.PathLike[str] | str, mode: int, **options: bool) -> bool:
+        return Path(path).name != name and access(path, mode, **options)
 
     monkeypatch.setattr(os, "access", asked)
 
