@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from postroom.app.archive import open_store
+from postroom.app.archive import bucket_steps, open_store
 from postroom.app.maildir_check import maildir_steps
 from postroom.config.settings import Recipients, Settings
 from postroom.db.engine import open_database
@@ -42,6 +42,9 @@ def trials(settings: Settings) -> Iterator[Trial]:
         yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=steps)
     database = database_file(settings)
     yield Trial(f"database: {database}", is_source=False, steps=_database(settings))
+    if settings.storage.bucket is not None:
+        yield Trial(f"archive: {settings.storage.url}", is_source=False, steps=_bucket(settings))
+        return
     archive = Path(settings.storage.url.removeprefix("file://"))
     yield Trial(f"archive: {archive}", is_source=False, steps=_archive(settings, archive))
 
@@ -117,6 +120,16 @@ def _schema_words(settings: Settings) -> str:
     if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK | os.X_OK):
         raise FileFault(f"cannot write {file}", fix="give this user write rights there")
     return f"revision {found}" if found == HEAD else f"revision {found or 'none'}; the next start upgrades it"
+
+
+def _bucket(settings: Settings) -> Iterator[Step]:
+    for name, take in bucket_steps(settings):
+        try:
+            words = take()
+        except PostroomError as error:
+            yield Step(name, str(error), error)
+            return
+        yield Step(name, words)
 
 
 def _archive(settings: Settings, folder: Path) -> Iterator[Step]:

@@ -20,10 +20,12 @@ from postroom.db.leases import SqlLeases
 from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
-from postroom.errors import FileFault, StoreUnavailable
+from postroom.errors import FileFault, ObjectMissing, StoreUnavailable
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.start")
+
+_NOTHING = "_probe/nothing-lies-here"
 
 
 def utc_now() -> datetime:
@@ -58,6 +60,19 @@ class App:
             self.store.tidy()
         except StoreUnavailable as error:
             _log.warning("drafts not cleared", error=str(error), code=error.code)
+
+    def report_archive(self) -> None:
+        """Log what keeps the archive from being read, if something does: until it is mended, mails wait.
+
+        It is asked for an object that is not there; a folder that the first mail makes is fine.
+        """
+        try:
+            self.store.get(_NOTHING, "")
+        except ObjectMissing:
+            return
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                _log.error("archive away", error=str(error), code=error.code, fix=error.fix)
 
     @property
     def spool(self) -> Path:

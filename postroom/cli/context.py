@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from postroom.config.load import Loaded, load
+from postroom.config.reader import Secrets
 from postroom.errors import FileFault
 
 if TYPE_CHECKING:
     from postroom.app.compose import App
 
 
-def read_config(ctx: click.Context, *, secrets: bool = False) -> Loaded:
-    """Return what `-c`, the usual places, the environment and the defaults say.  Raises ConfigFault."""
+def read_config(ctx: click.Context, *, secrets: Secrets = False) -> Loaded:
+    """Return what `-c`, the usual places, the environment and the defaults say.  Raises ConfigFault.
+
+    `secrets` says which ones are fetched: see `load`.
+    """
     explicit = ctx.find_root().obj
     return load(
         explicit,
@@ -55,7 +59,7 @@ def opened(ctx: click.Context, *, secrets: bool = False, quiet: bool = False) ->
     from postroom.app.compose import open_app  # noqa: PLC0415  (the database's libraries cost half a second,
     from postroom.app.logs import to_stderr  # noqa: PLC0415  and `check` and `config show` need none of it)
 
-    loaded = read_config(ctx, secrets=secrets)
+    loaded = read_config(ctx, secrets=secrets or "own")
     to_stderr(loaded.settings.log)
     if not quiet:
         warn(loaded)

@@ -29,7 +29,7 @@ def healthcheck(ctx: click.Context, seconds: float) -> int:
     """
     from postroom.app.health import examine  # noqa: PLC0415  (loads what the archive is made of)
 
-    settings = read_config(ctx).settings
+    settings = read_config(ctx, secrets="own").settings
     errors: list[PostroomError] = []
     for finding in examine(settings, now=datetime.now(UTC), seconds=seconds):
         if finding.error is None:

@@ -39,6 +39,7 @@ def run(ctx: click.Context) -> None:
         state_lock(app.settings.state_dir, command="run", now=app.now()),
     ):
         app.take_over()
+        app.report_archive()
         if not app.settings.mailbox and not app.settings.maildir:
             say_no_source(app)
         supervisor = ServiceSupervisor(os.environ)

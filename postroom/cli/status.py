@@ -43,7 +43,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         with opened(ctx) as app:
             answer = look(app, app.now())
     except (DatabaseUnavailable, DatabaseCorrupt, SchemaMismatch) as error:
-        answer, trouble = without_database(read_config(ctx).settings, error), error
+        answer, trouble = without_database(read_config(ctx, secrets="own").settings, error), error
     if as_json:
         json_line(answer)
     else:

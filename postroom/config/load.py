@@ -12,7 +12,7 @@ from postroom.config import schema as s
 from postroom.config.env import merge_env
 from postroom.config.find import read_all
 from postroom.config.notes import Notes
-from postroom.config.reader import Context, Table
+from postroom.config.reader import Context, Secrets, Table
 from postroom.config.settings import Settings
 from postroom.config.tree import Tree, merge
 from postroom.core.routing import address_pattern
@@ -51,12 +51,13 @@ def load(
     cwd: Path,
     home: Path,
     is_root: bool,
-    secrets: bool = False,
+    secrets: Secrets = False,
 ) -> Loaded:
     """Return what files, variables and defaults say together; it changes nothing and may be repeated.
 
-    `explicit` is the file of `-c`.  With `secrets`, passwords are fetched from where they are; without, every
-    password is None.  Raises ConfigFault, which carries all faults, and nothing else.
+    `explicit` is the file of `-c`.  With `secrets`, passwords are fetched from where they are; with "own",
+    those of the database and the archive alone; all others are None.  Raises ConfigFault, which carries all
+    faults, and nothing else.
     """
     notes, tree = Notes(), Tree()
     files = read_all(explicit, environ=environ, cwd=cwd, home=home, notes=notes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from postroom.config.notes import Notes, Where
-from postroom.config.schema import Key
+from postroom.config.schema import OWN, Key
 from postroom.config.secrets import SecretSpec, resolve
 from postroom.config.settings import Secret
 from postroom.config.toml import bare, spelled
@@ -17,17 +17,21 @@ from postroom.config.values import ValueFault
 from postroom.errors import SecretFault
 
 T = TypeVar("T")
+Secrets: TypeAlias = bool | Literal["own"]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where loading happens: `secrets` is True where the secrets are to be fetched too."""
+    """Where loading happens: `secrets` is True where the secrets are to be fetched too.
+
+    "own" is for those of the database and the archive alone.
+    """
 
     environ: Mapping[str, str]
     cwd: Path
     home: Path
     state_dir_default: Path
-    secrets: bool
+    secrets: Secrets
 
 
 class Table:
@@ -99,7 +103,7 @@ class Table:
     def take_file(self, key: Key[Path | None]) -> Path | None:
         """Return an absolute path; where secrets are asked for, the file there must be readable too."""
         path = self.take_path(key)
-        if path is not None and self._context.secrets:
+        if path is not None and self._context.secrets is True:
             try:
                 path.open("rb").close()
             except OSError as error:
@@ -116,7 +120,8 @@ class Table:
             self.warn(
                 key, f"stands in a file that everybody on this machine can read: chmod o= {where.label}"
             )
-        if not self._context.secrets:
+        wanted = self._context.secrets
+        if not wanted or (wanted == "own" and key.section not in OWN):
             return None
         try:
             return resolve(spec, where.folder, self._context.environ)

@@ -13,6 +13,7 @@ from postroom.core.rules import Body, Inline
 
 T = TypeVar("T")
 
+OWN = {"db", "storage"}  # the sections of what postroom keeps: whoever opens a postroom needs their secrets
 TOP = ""  # the section of a key that stands outside every table
 FAMILIES = ("org", "mailbox", "maildir")  # tables with names of the user's own: [mailbox.NAME]
 

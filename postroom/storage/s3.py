@@ -12,7 +12,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from postroom.config.settings import Bucket, Storage
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
 from postroom.storage import drafts
 from postroom.storage.blocks import checked_blocks
@@ -23,11 +22,6 @@ from postroom.storage.s3_trouble import code_of, explained
 from postroom.storage.store import View
 
 _BLOCK_BYTES = 1024 * 1024
-
-
-def open_s3(storage: Storage, bucket: Bucket, folder: Path, *, connections: int) -> S3Store:
-    """Return the archive in that bucket; nothing is sent yet."""
-    return S3Store(Connection(storage, bucket, connections=connections), folder)
 
 
 class S3Store:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.servers.certificates import Certificates
 from tests.servers.s3 import S3Service
 
 _ERROR = (
@@ -66,10 +68,16 @@ def head_of(content: bytes, *, size: int | None = None, sha256: str | None = Non
 
 
 @contextmanager
-def scripted(*answers: Answer) -> Iterator[ScriptedS3]:
-    """Run a service with these answers as long as the block lasts."""
+def scripted(*answers: Answer, tls: Certificates | None = None) -> Iterator[ScriptedS3]:
+    """Run a service with these answers as long as the block lasts, over TLS where there are certificates."""
     server = _Server(("127.0.0.1", 0), _Room)
-    server.script = script = ScriptedS3(answers, S3Service(f"http://127.0.0.1:{server.server_port}"))
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.server, tls.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        endpoint = f"https://localhost:{server.server_port}"
+    server.script = script = ScriptedS3(answers, S3Service(endpoint))
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     serving.start()
     try:
@@ -82,6 +90,9 @@ def scripted(*answers: Answer) -> Iterator[ScriptedS3]:
 
 
 class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that hangs up in the middle: that is what the tests are about."""
+
     daemon_threads = True
     script: ScriptedS3
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from postroom.db.leases import SqlLeases
 from postroom.db.schema import HEAD, revision
 from postroom.errors import FileFault, LeaseLost, UsageFault
 from postroom.fetcher.imap import ImapSource
+from tests.servers.waiting import free_port
 
 CONFIG = """
 [orgs]
@@ -88,6 +91,22 @@ def test_the_archive_lies_where_the_config_says(tmp_path: Path) -> None:
     store.put("a/b", b"mail")
 
     assert (tmp_path / "elsewhere" / "a" / "b").read_bytes() == b"mail"
+
+
+def test_an_archive_that_is_away_at_the_start_is_said_in_the_log(tmp_path: Path, log: io.StringIO) -> None:
+    with open_app(settings(tmp_path)) as fine:
+        fine.report_archive()
+    nowhere = f"""[storage]
+url = "s3://archive?endpoint=http://127.0.0.1:{free_port()}"
+access_key = "a"
+secret_key = "b"
+"""
+
+    with open_app(settings(tmp_path, nowhere)) as away:
+        away.report_archive()
+
+    (said,) = [json.loads(line) for line in log.getvalue().splitlines() if "archive away" in line]
+    assert (said["code"], said["fix"]) == ("E-STORE-NET", "postroom check --connect shows which step fails")
 
 
 def test_taking_over_clears_what_a_dead_predecessor_left(tmp_path: Path) -> None:

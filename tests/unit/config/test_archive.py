@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from postroom.config.archive import read_bucket
+from postroom.config.load import load
 from postroom.config.settings import Addressing, Bucket
 from postroom.config.values import ValueFault
 from tests.unit.config.desk import Desk
@@ -99,6 +100,19 @@ def test_without_keys_they_are_looked_for_elsewhere(desk: Desk) -> None:
     found = desk.load(BUCKET, secrets=True).settings.storage
 
     assert (found.access_key, found.secret_key, found.bucket) == (None, None, Bucket("archive", ""))
+
+
+def test_what_postroom_keeps_can_be_opened_without_fetching_the_secrets_of_mailboxes(desk: Desk) -> None:
+    mailbox = "[org.acme]\n[mailbox.m]\norg = 'acme'\nhost = 'h'\nuser = 'u'\npassword = { file = 'x' }\n"
+    desk.write(mailbox + BUCKET + "access_key = 'a'\nsecret_key = { env = 'HUSH' }")
+
+    loaded = load(
+        None, environ={"HUSH": "hush"}, cwd=desk.folder, home=desk.home, is_root=False, secrets="own"
+    )
+
+    assert loaded.settings.storage.secret_key is not None
+    assert loaded.settings.storage.secret_key.reveal() == "hush"
+    assert loaded.settings.mailbox["m"].password is None
 
 
 @pytest.mark.parametrize(
