@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -32,7 +33,8 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 def run(ctx: click.Context) -> None:
     """Run the service: poll every source, extract and announce, until SIGTERM or Ctrl-C.
 
-    SIGTERM finishes the messages at hand and ends with 0.  SIGUSR1 polls every source now.
+    Where [relay] is set, it also takes mail by SMTP or LMTP.  SIGTERM finishes the messages at hand and ends
+    with 0.  SIGUSR1 polls every source now.
     """
     with (
         opened(ctx, secrets=True) as app,
@@ -43,7 +45,10 @@ def run(ctx: click.Context) -> None:
         if not app.settings.mailbox and not app.settings.maildir:
             say_no_source(app)
         supervisor = ServiceSupervisor(os.environ)
-        with beating(app.settings.state_dir, command="run", now=app.now, supervisor=supervisor) as heartbeat:
+        with (
+            _relay(app),  # first: the Maildir that it fills is watched
+            beating(app.settings.state_dir, command="run", now=app.now, supervisor=supervisor) as heartbeat,
+        ):
             serve(app, heartbeat, supervisor)
 
 
@@ -76,6 +81,15 @@ def serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor) -> None
         watcher.close()
     runner.stop()
     _log.info("stopped")
+
+
+def _relay(app: App) -> AbstractContextManager[None]:
+    """Return what runs the relay as long as it is entered, where there is one."""
+    if app.settings.relay is None:
+        return nullcontext()
+    from postroom.app.relay import relay_beside  # noqa: PLC0415  (without a relay nobody pays for aiosmtpd)
+
+    return relay_beside(app)
 
 
 def _on_signals(stop: Callable[[], None], poll_now: Callable[[], None]) -> None:

@@ -20,6 +20,13 @@ Maildirs = Mapping[str, tuple[Table, MaildirFolder]]
 T = TypeVar("T")
 
 
+def check_all(orgs: Orgs, mailboxes: Mailboxes, maildirs: Maildirs, notes: Notes) -> None:
+    """Note every fault that no table has by itself."""
+    check_names(orgs, mailboxes, maildirs, notes)
+    check_aliases(orgs)
+    check_doubles(mailboxes, maildirs)
+
+
 def check_names(orgs: Orgs, mailboxes: Mailboxes, maildirs: Maildirs, notes: Notes) -> None:
     """Note every table name that breaks its rule, and every source name that is there twice."""
     for name, (table, _) in orgs.items():

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from postroom.config import checks, sections, sources
+from postroom.config import checks, relay, sections, sources
 from postroom.config import schema as s
 from postroom.config.env import merge_env
 from postroom.config.find import read_all
 from postroom.config.notes import Notes
 from postroom.config.reader import Context, Secrets, Table
 from postroom.config.settings import Settings
+from postroom.config.reader import Context, Table
+from postroom.config.settings import Orgs, Settings
 from postroom.config.tree import Tree, merge
 from postroom.core.routing import address_pattern
 from postroom.core.rules import DEFAULT_RULES, changed
@@ -90,29 +92,39 @@ def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:
     def table(section: str, name: str = "") -> Table:
         return Table(tree, section, name, context=context, notes=notes)
 
-    def family(name: str, build: Callable[[Table], T]) -> dict[str, tuple[Table, T]]:
-        tables = [table(name, each) for each in tree.names(name)]
-        return {each.name: (each, build(each)) for each in tables}
-
     state_dir = table(s.TOP).take_path(s.STATE_DIR, str(context.state_dir_default)) or Path()
+    relay.add_maildir(tree, state_dir)
     orgs = sections.orgs(table("orgs"))
-    literal = address_pattern(orgs.address).domain is not None
-    org = family("org", sections.org)
-    mailbox = family("mailbox", lambda each: sources.mailbox(each, literal_domain=literal))
-    maildir = family("maildir", lambda each: sources.maildir(each, literal_domain=literal))
-    checks.check_names(org, mailbox, maildir, notes)
-    checks.check_aliases(org)
-    checks.check_doubles(mailbox, maildir)
+    org, mailbox, maildir = _families(tree, table, orgs, notes)
+    limits = sections.limits(table("limits"))
     return Settings(
         state_dir=state_dir,
         orgs=orgs,
         db=sections.db(table("db"), state_dir),
         storage=sections.storage(table("storage"), state_dir),
         jobs=sections.jobs(table("jobs")),
-        limits=sections.limits(table("limits")),
+        limits=limits,
         documents=changed(DEFAULT_RULES, sections.documents(table("documents"), s.DOCUMENTS)),
         log=sections.log(table("log")),
         org={name: built for name, (_, built) in org.items()},
         mailbox={name: built for name, (_, built) in mailbox.items()},
         maildir={name: built for name, (_, built) in maildir.items()},
+        relay=relay.relay(tree, table(relay.SECTION), maildir, limits),
     )
+
+
+def _families(
+    tree: Tree, table: Callable[[str, str], Table], orgs: Orgs, notes: Notes
+) -> tuple[checks.Orgs, checks.Mailboxes, checks.Maildirs]:
+    """Return the tables with names of the user's own, each with what was built of it."""
+
+    def family(name: str, build: Callable[[Table], T]) -> dict[str, tuple[Table, T]]:
+        tables = [table(name, each) for each in tree.names(name)]
+        return {each.name: (each, build(each)) for each in tables}
+
+    literal = address_pattern(orgs.address).domain is not None
+    org = family("org", sections.org)
+    mailbox = family("mailbox", lambda each: sources.mailbox(each, literal_domain=literal))
+    maildir = family("maildir", lambda each: sources.maildir(each, literal_domain=literal))
+    checks.check_all(org, mailbox, maildir, notes)
+    return org, mailbox, maildir

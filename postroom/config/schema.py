@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from postroom.config import config_key, relay_keys
 from postroom.config import mail_values as mail
 from postroom.config import values as v
 from postroom.config.secrets import secret
@@ -15,28 +16,9 @@ T = TypeVar("T")
 
 OWN = {"db", "storage"}  # the sections of what postroom keeps: whoever opens a postroom needs their secrets
 TOP = ""  # the section of a key that stands outside every table
+Key = config_key.Key
+TOP = config_key.TOP
 FAMILIES = ("org", "mailbox", "maildir")  # tables with names of the user's own: [mailbox.NAME]
-
-
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T]):
-    """One key; `default` is what TOML would hold, and stands in after a fault where the key is `required`."""
-
-    path: str
-    kind: v.Kind[T]
-    default: object
-    meaning: str
-    required: bool = False
-
-    @property
-    def leaf(self) -> str:
-        """Return the key's own name, `host` of `mailbox.*.host`; that of an inner table is before it."""
-        return self.path.removeprefix(f"{self.section}.").removeprefix("*.")
-
-    @property
-    def section(self) -> str:
-        """Return the table's name, `mailbox` of `mailbox.*.host`, TOP where there is none."""
-        return self.path.partition(".")[0] if "." in self.path else TOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +203,9 @@ def _all(value: object) -> list[Key[Any]]:
     return [value] if isinstance(value, Key) else []
 
 
-ALL: tuple[Key[Any], ...] = tuple(key for each in list(globals().values()) for key in _all(each))
+ALL: tuple[Key[Any], ...] = tuple(
+    key for each in [*globals().values(), *vars(relay_keys).values()] for key in _all(each)
+)
 SECTIONS = tuple(dict.fromkeys(key.section for key in ALL))  # TOP first, then every table
 
 

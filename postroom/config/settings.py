@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from postroom.core.limits import Limits
 from postroom.core.rules import DEFAULT_RULES, NO_CHANGES, Changes, Rules
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,6 +50,7 @@ class Unknown(StrEnum):
 
     QUARANTINE = "quarantine"
     LEAVE = "leave"
+    REJECT = "reject"  # by the relay; what comes another way is quarantined
 
 
 class Zone(StrEnum):
@@ -189,6 +193,28 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """The bundled relay; `listen` is a host and port, or the path of a unix socket."""
+
+    listen: tuple[tuple[str, int] | Path, ...]
+    protocol: str  # "smtp" | "lmtp"
+    maildir: str
+    hostname: str
+    tls: Tls
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_require: bool
+    allow: tuple[Network, ...]
+    uncapped: tuple[Network, ...]
+    max_message_bytes: int
+    recipients: int
+    sessions: int
+    sessions_per_address: int
+    idle_seconds: float
+    session_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `postroom.toml`, the environment and the defaults say together."""
 
@@ -203,3 +229,4 @@ class Settings:
     org: Mapping[str, Org] = field(default_factory=dict)
     mailbox: Mapping[str, Mailbox] = field(default_factory=dict)
     maildir: Mapping[str, MaildirFolder] = field(default_factory=dict)
+    relay: Relay | None = None

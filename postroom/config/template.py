@@ -25,6 +25,10 @@ _EXAMPLES: Mapping[str, object] = {
     "password": {"file": "/etc/postroom/secrets/mailbox"},
     "name": "Acme GmbH",
     "max_size": "25MB",
+    "hostname": "intake.example.com",
+    "tls_cert": "/etc/ssl/certs/intake.pem",
+    "tls_key": "/etc/ssl/private/intake.key",
+    "max_message": "50MB",
 }
 
 
@@ -63,6 +67,8 @@ def template(answers: Answers) -> str:
         _block("mailbox", f"mailbox.{bare(answers.name)}", mailbox),
         _rule("Maildirs that a mail server fills"),
         _block("maildir", "maildir.intake", None),
+        _rule("the bundled SMTP and LMTP relay"),
+        _block("relay", "relay", None),
         _rule("where things go, and how much of a mail is looked at"),
         *(
             _block(section, section, None)

@@ -178,3 +178,16 @@ class MaildirUnusable(SourceUnavailable):
 
     code = "E-MAILDIR"
     exit = Exit.IO
+
+
+# --- the relay -----------------------------------------------------------------------------------
+
+
+class RelayUnusable(OperatorError):
+    """The relay cannot begin to listen: the place is taken, not allowed, or the certificate cannot be used.
+
+    The message says which. One place has one relay: `postroom run` serves it where `[relay]` is set, and then
+    `postroom relay` is not needed beside it.
+    """
+
+    code = "E-RELAY"

@@ -1,1 +1,1 @@
-"""The optional bundled relay; it only ever writes into a Maildir."""
+"""SMTP and LMTP in front of a Maildir: durable before 250, bounded in every direction, never a way onward."""

@@ -22,8 +22,8 @@ after = { action = "move", foldr = "Done" }
 
 [maildir.intake]
 
-[relay]
-listen = "127.0.0.1:2525"
+[webhook]
+url = "https://x"
 
 [limits]
 message = "big"
@@ -44,7 +44,7 @@ def test_all_faults_are_told_at_once_each_with_its_line(desk: Desk) -> None:
         'postroom.toml:10: mailbox.orders.after.foldr: unknown key; did you mean "folder"?',
         "postroom.toml:12: maildir.intake.path: is missing; "
         'add path = "...": the folder that holds new, cur and tmp',
-        "postroom.toml:14: relay: unknown key; not in this release",
+        "postroom.toml:14: webhook: unknown key; not in this release",
         'postroom.toml:18: limits.message: "big" is no size; write "512KiB", "25MB" or "1GiB"',
         "postroom.toml:19: limits.nesting: must be a whole number from 1 to 200, not text",
     ]
@@ -105,8 +105,8 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
             id="a key of a later release",
         ),
         pytest.param(
-            '[orgs]\nunknown = "reject"',
-            '2: orgs.unknown: "reject" is not known; not in this release',
+            '[mailbox.a]\nhost = "h"\nuser = "u"\nafter = "label"',
+            '4: mailbox.a.after: "label" is not known; not in this release',
             id="a word of a later release",
         ),
         pytest.param(

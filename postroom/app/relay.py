@@ -1,0 +1,115 @@
+"""An opened postroom becomes a relay: alone in its process, or in a thread beside the service."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from threading import Thread
+
+from postroom.app.compose import App, utc_now
+from postroom.config.settings import Relay as RelaySettings
+from postroom.config.settings import Tls, Unknown
+from postroom.core.routing import address_pattern
+from postroom.errors import ConfigFault
+from postroom.smtp_relay.bounds import Bounds
+from postroom.smtp_relay.reception import House
+from postroom.smtp_relay.server import Plan, Relay, tls_context
+
+
+def serve_relay(app: App) -> None:
+    """Run the relay until SIGTERM or SIGINT.  Raises ConfigFault, RelayUnusable, MaildirUnusable."""
+    plan = relay_plan(app)
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        relay = Relay(plan)
+        await relay.open()
+        await stop.wait()
+        await relay.close()
+
+    asyncio.run(serve())
+
+
+@contextmanager
+def relay_beside(app: App) -> Iterator[None]:
+    """Run the relay in a thread as long as the block lasts.
+
+    Raises ConfigFault, RelayUnusable and MaildirUnusable before the block, when it cannot begin to listen.
+    """
+    loop, opened = asyncio.new_event_loop(), Future[None]()
+    stop = asyncio.Event()
+    thread = Thread(target=_run, args=(loop, relay_plan(app), opened, stop), name="relay")
+    thread.start()
+    try:
+        opened.result()
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, plan: Plan, opened: Future[None], stop: asyncio.Event) -> None:
+    async def serve() -> None:
+        relay = Relay(plan)
+        opening = asyncio.ensure_future(relay.open())
+        await asyncio.wait([opening])
+        error = opening.exception()
+        if error is not None:
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        await stop.wait()
+        await relay.close()
+
+    loop.run_until_complete(serve())
+    loop.run_until_complete(loop.shutdown_default_executor())
+
+
+def relay_plan(app: App) -> Plan:
+    """Return the relay that the settings describe.  Raises ConfigFault, RelayUnusable."""
+    relay = app.settings.relay
+    if relay is None:
+        raise ConfigFault(
+            "there is no relay: the table [relay] is missing", fix="add [relay] to postroom.toml"
+        )
+    tls = tls_context(relay.tls_cert, relay.tls_key) if relay.tls_cert and relay.tls_key else None
+    return Plan(
+        listen=relay.listen,
+        lmtp=relay.protocol == "lmtp",
+        house=_house(app, relay),
+        allow=relay.allow,
+        uncapped=relay.uncapped,
+        starttls=tls if relay.tls is Tls.STARTTLS else None,
+        implicit_tls=tls if relay.tls is Tls.IMPLICIT else None,
+        requires_tls=relay.tls_require,
+    )
+
+
+def _house(app: App, relay: RelaySettings) -> House:
+    return House(
+        folder=app.settings.maildir[relay.maildir].path,
+        hostname=relay.hostname,
+        address=address_pattern(app.settings.orgs.address),
+        knows_org=partial(_knows, app),
+        takes_unknown=app.settings.orgs.unknown is not Unknown.REJECT,
+        bounds=Bounds(
+            message_bytes=relay.max_message_bytes,
+            recipients=relay.recipients,
+            sessions=relay.sessions,
+            sessions_per_address=relay.sessions_per_address,
+            idle_seconds=relay.idle_seconds,
+            session_seconds=relay.session_seconds,
+        ),
+        now=utc_now,
+    )
+
+
+def _knows(app: App, slug: str) -> bool:
+    return slug in app.directory.resolve([slug])
