@@ -13,8 +13,6 @@ from postroom.config.env import merge_env
 from postroom.config.find import read_all
 from postroom.config.notes import Notes
 from postroom.config.reader import Context, Secrets, Table
-from postroom.config.settings import Settings
-from postroom.config.reader import Context, Table
 from postroom.config.settings import Orgs, Settings
 from postroom.config.tree import Tree, merge
 from postroom.core.routing import address_pattern
