@@ -66,6 +66,10 @@ coverage: dev cluster-packages ## Run the tests and show the lines that none of 
 crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost
 	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash
 
+.PHONY: bench-maildir
+bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
+	@.venv/bin/python -m bench.maildir
+
 .PHONY: audit
 audit: dev ## Ask whether a pinned dependency has a known weakness
 	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.txt

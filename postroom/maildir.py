@@ -24,6 +24,8 @@ _SHELVES = ("tmp", "new", "cur")
 _READ: tuple[Shelf, ...] = ("new", "cur")
 _counter = itertools.count(1)
 _LEADING_SECONDS = re.compile(r"\d+")
+_SECONDS = 10  # digits of the time in nearly every name, from the year 2001 to 2286
+_PADDING = "0" * 10
 _INFO = re.compile(r":[12],[A-Za-z]*\Z")
 
 
@@ -225,9 +227,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _age(name: str) -> tuple[int, str]:
+def _age(name: str) -> str:
+    """Return what sorts as the seconds at the front of `name` do, then as the name; quick for usual names."""
+    if name[_SECONDS : _SECONDS + 1] == "." and name[:_SECONDS].isdecimal():
+        return f"{_PADDING}{name[:_SECONDS]}{name}"
     seconds = _LEADING_SECONDS.match(name)
-    return (int(seconds.group()) if seconds else 0, name)
+    return (seconds.group() if seconds else "0").zfill(len(_PADDING) + _SECONDS) + name
 
 
 def _user() -> str:
