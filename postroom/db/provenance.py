@@ -1,0 +1,30 @@
+"""Over which source a message was accepted."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from postroom.db.engine import Database
+from postroom.db.machinery import Sighting
+from postroom.db.values import Claim
+
+
+class SqlProvenance:
+    """What the sightings tell of where a message came from."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def source_of(self, claim: Claim) -> str:
+        """Return the name of the source whose copy made the message, "" where there is no sighting of it.
+
+        A further copy over another source, a duplicate, changes nothing.  Raises DatabaseUnavailable.
+        """
+        first = (
+            select(Sighting.source_name)
+            .where(Sighting.org_id == claim.org_id, Sighting.message_id == claim.message_id)
+            .order_by(Sighting.id)
+            .limit(1)
+        )
+        with self._database.read() as session:
+            return session.scalars(first).first() or ""
