@@ -39,6 +39,11 @@ def attribute(level: int, name: int, value: bytes) -> bytes:
     return struct.pack("<BII", level, name, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
 
 
+def endless() -> bytes:
+    """Return a TNEF stream with a property of four billion values, which tnefparse counts one by one."""
+    return winmail() + attribute(2, 0x00069005, struct.pack("<IHHI", 1, 0x1003, 0x1234, 0xFFFFFFFF))
+
+
 def _attachment(packed: Packed) -> bytes:
     properties = [
         *_string(0x3707, packed.name),

@@ -41,7 +41,7 @@ from postroom.pipeline.inside import Opening
 from postroom.pipeline.tally import Tally
 from postroom.storage.local import LocalStore
 from postroom.storage.store import Draft, View
-from postroom.unpack.container import Unopened
+from postroom.unpack.opener import open_containers
 from tests.mailbox import MailboxInRam
 
 ORDERS = address_pattern("orders+{org}@in.example")
@@ -194,7 +194,7 @@ class Postroom:
             claim,
             store=self.archive,
             workbench=self.workbench,
-            standard=self.house.standard,
+            standard=self.house.standard(claim),
             opening=self.house.opening,
             now=self.clock,
         )
@@ -285,8 +285,8 @@ class Postroom:
             book=SqlSourceBook(self.database),
             store=self.archive,
             notifier=self.receiver,
-            standard=Standard(self.limits),
-            opening=Opening(Unopened(), self.folder / "spool"),
+            standard=lambda _claim: Standard(self.limits),
+            opening=Opening(open_containers(self.limits), self.folder / "spool"),
             pace=Pace(2, attempts=3, backoff_first_seconds=30, backoff_cap_seconds=600, lease_seconds=30),
             holder="here",
             now=self.clock,

@@ -54,8 +54,8 @@ class App:
         An archive that is away holds up no start: its drafts wait for the next one.
         """
         SqlLeases(self.database).void_all()
-        for leftover in _files_below(self.spool):
-            leftover.unlink(missing_ok=True)
+        for leftover in _deepest_first(self.spool):
+            leftover.rmdir() if leftover.is_dir() else leftover.unlink(missing_ok=True)
         try:
             self.store.tidy()
         except StoreUnavailable as error:
@@ -125,5 +125,5 @@ def _declared(settings: Settings) -> list[OrgEntry]:
     ]
 
 
-def _files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+def _deepest_first(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"), reverse=True)

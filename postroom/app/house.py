@@ -8,15 +8,16 @@ import socket
 
 from postroom.app.compose import App
 from postroom.app.sources import kits
-from postroom.core.rules import Standard
+from postroom.app.standards import standards
 from postroom.db.leases import SqlLeases
 from postroom.db.memory import SqlSourceBook
 from postroom.db.outbox import SqlOutbox
+from postroom.db.provenance import SqlProvenance
 from postroom.db.workbench import SqlWorkbench
 from postroom.jobs.house import House, Pace
 from postroom.notify.log import LogNotifier
 from postroom.pipeline.inside import Opening
-from postroom.unpack.container import Unopened
+from postroom.unpack.opener import open_containers
 
 
 def build_house(app: App) -> House:
@@ -31,8 +32,8 @@ def build_house(app: App) -> House:
         book=SqlSourceBook(app.database),
         store=app.store,
         notifier=LogNotifier(),
-        standard=Standard(app.settings.limits),
-        opening=Opening(Unopened(), app.spool),
+        standard=standards(app.settings, SqlProvenance(app.database).source_of),
+        opening=Opening(open_containers(app.settings.limits), app.spool),
         pace=Pace(
             workers=jobs.workers,
             attempts=jobs.attempts,

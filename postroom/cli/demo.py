@@ -23,6 +23,7 @@ from postroom.cli.words import counted
 from postroom.config.load import load
 from postroom.config.settings import Log
 from postroom.core.announcement import Announcement
+from postroom.core.rules import Standard
 from postroom.db.schema import revision
 from postroom.jobs.house import House
 from postroom.jobs.tasks import announce_due, extract_due, poll
@@ -82,7 +83,10 @@ def _show_house(app: App, started: float) -> None:
 
 def _show_mails(app: App, intake: Path) -> None:
     mails = samples()
-    click.echo(f"Sending {len(mails)} sample messages (2 orgs, 1 duplicate, 1 unknown org, 1 broken MIME)")
+    click.echo(
+        f"Sending {len(mails)} sample messages "
+        "(2 orgs, 1 duplicate, 1 unknown org, 1 broken MIME, 1 winmail.dat)"
+    )
     told = _Told()
     house = replace(build_house(app), notifier=told)
     for sample in mails:
@@ -105,10 +109,14 @@ def _outcome(app: App, house: House, told: _Told, sample: Sample) -> str:
     parsed = _ms(started)
     told.names.clear()
     announce_due(house)
-    with dissection(sample.raw, house.standard) as mail:
-        defects = sum(len(part.defects) for part, _ in mail.parts())
+    with dissection(sample.raw, Standard(app.settings.limits)) as mail:
+        parts = [part for part, _ in mail.parts()]
+    defects = sum(len(part.defects) for part in parts)
     warned = f" with {counted(defects, 'warning')}" if defects else f" {parsed} ms"
-    names = ", ".join(told.names)
+    boxes = [
+        f"unpacked from {part.filename}" for part in parts if part.reason == "container" and part.filename
+    ]
+    names = ", ".join([*told.names, *boxes])
     return f"stored {stored} ms  parsed{warned}  {counted(documents, 'document')}  ({names})"
 
 

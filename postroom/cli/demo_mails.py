@@ -7,6 +7,8 @@ import io
 import zipfile
 from dataclasses import dataclass
 
+from postroom.cli.demo_winmail import winmail
+
 DOMAIN = "demo.test"
 ADDRESS = f"orders+{{org}}@{DOMAIN}"
 
@@ -28,7 +30,7 @@ class Sample:
 
 
 def samples() -> list[Sample]:
-    """Return the mails in the order they are sent: two orgs, a duplicate, an unknown org, a broken one."""
+    """Return the mails as they are sent: two orgs, a duplicate, an unknown org, a broken one, winmail.dat."""
     order = _sample(
         "acme", "PO 4711", _part("po-4711.pdf", "application/pdf", _PDF), _part("lines.xlsx", _XLSX, _sheet())
     )
@@ -38,6 +40,7 @@ def samples() -> list[Sample]:
         _sample("beta", "Bestellung", _part("positionen.csv", "text/csv", _CSV)),
         _sample("nope", "Hello"),
         _broken("beta", "broken"),
+        _sample("acme", "FW: scan", _part("winmail.dat", "application/ms-tnef", winmail("scan.pdf", _PDF))),
     ]
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from postroom.app.standards import rules_for
 from postroom.cli.context import read_config
 from postroom.cli.mail_file import mail_file
 from postroom.cli.main import say
 from postroom.cli.opened_mail import OpenedMail, open_mail
 from postroom.cli.tables import json_line, shown
 from postroom.cli.words import columns, disagree, size_words
-from postroom.core.limits import DEFAULT_LIMITS
+from postroom.core.rules import DEFAULT_STANDARD, Standard
 from postroom.db.values import LedgerPart
-from postroom.errors import Exit, FileFault, NotAMessage
+from postroom.errors import Exit, FileFault, NotAMessage, UsageFault
 from postroom.storage.store import View
 
 _LONGEST = 100  # characters of a subject or file name on one line
@@ -21,26 +22,39 @@ _LONGEST = 100  # characters of a subject or file name on one line
 @click.command(short_help="Take a mail apart without a database, and say what is kept and why.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one for each FILE.")
+@click.option("--org", default="", metavar="SLUG", help="Judge by the rules of this org.")
+@click.option("--source", default="", metavar="NAME", help="Judge by the rules of this mailbox or Maildir.")
 @click.pass_context
-def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool) -> int:
+def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool, org: str, source: str) -> int:
     """Take a mail apart without a database, and say what is kept and why.
 
-    FILE is one message, "-" the standard input.  The limits are the defaults, or those of the file that
+    FILE is one message, "-" the standard input.  Limits and rules are the defaults, or those of the file that
     `postroom -c FILE` names.
     """
-    limits = read_config(ctx).settings.limits if ctx.find_root().obj else DEFAULT_LIMITS
+    standard = _standard(ctx, org, source)
     worst: Exit = Exit.OK
     for file in files:
         try:
             with mail_file(file) as raw:
                 _require_one_mail(file, raw)
-                mail = open_mail(file, raw, limits)
+                mail = open_mail(file, raw, standard)
         except (FileFault, NotAMessage) as error:
             say(error)
             worst = max(worst, error.exit)
             continue
         json_line(_facts(mail)) if as_json else click.echo(_picture(mail))
     return worst
+
+
+def _standard(ctx: click.Context, org: str, source: str) -> Standard:
+    if not ctx.find_root().obj:
+        if org or source:
+            raise UsageFault("--org and --source need a configuration", fix="postroom -c FILE inspect ...")
+        return DEFAULT_STANDARD
+    settings = read_config(ctx).settings
+    if source and source not in {*settings.mailbox, *settings.maildir}:
+        raise UsageFault(f"there is no source {source}", fix="name a [mailbox.NAME] or [maildir.NAME]")
+    return Standard(settings.limits, rules_for(settings, org=org, source=source))
 
 
 def _require_one_mail(file: str, raw: View) -> None:

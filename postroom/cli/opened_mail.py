@@ -8,7 +8,6 @@ from postroom.app.dissecting import dissection
 from postroom.core import identity
 from postroom.core.addresses import mailboxes
 from postroom.core.headers import HeaderBlock, read_header_block
-from postroom.core.limits import Limits
 from postroom.core.rules import Standard
 from postroom.core.words import text
 from postroom.db.values import LedgerPart
@@ -32,13 +31,14 @@ class OpenedMail:
     parts: tuple[LedgerPart, ...]
 
 
-def open_mail(file: str, raw: View, limits: Limits) -> OpenedMail:
+def open_mail(file: str, raw: View, standard: Standard) -> OpenedMail:
     """Return the mail in `raw`, however broken.  Raises NotAMessage where not even one header field is."""
+    limits = standard.limits
     block = read_header_block(raw, limits=limits)
     if not block.fields:
         raise NotAMessage(f"{file} is {'no message: it has no header' if raw else 'empty'}")
     sender = block.first("From")
-    with dissection(raw, Standard(limits)) as mail:
+    with dissection(raw, standard) as mail:
         ledger = {line.path: line for line, _ in mail.parts()}  # the second line of a path counts
     too_big = ("message_bytes",) if len(raw) > limits.message_bytes else ()
     return OpenedMail(

@@ -10,6 +10,7 @@ from threading import Event
 
 from postroom.core.rules import Standard
 from postroom.db.protocols import Inbox, Leases, OutboxQueue, SourceBook, Workbench
+from postroom.db.values import Claim
 from postroom.fetcher.source import Memory, MessageSource
 from postroom.notify.notifier import Notifier
 from postroom.pipeline.accept import Desk
@@ -54,7 +55,7 @@ class House:
     book: SourceBook
     store: ObjectStore
     notifier: Notifier
-    standard: Standard
+    standard: Callable[[Claim], Standard]
     opening: Opening
     pace: Pace
     holder: str

@@ -26,6 +26,7 @@ from postroom.jobs.keeping import kept
 from postroom.pipeline.accept import accept, settle_places
 from postroom.pipeline.announce import announce
 from postroom.pipeline.extract import extract
+from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
@@ -141,8 +142,8 @@ def extract_one(claim: Claim, house: House) -> tuple[Tally, TransientError | Non
             claim,
             store=house.store,
             workbench=house.workbench,
-            standard=house.standard,
-            opening=house.opening,
+            standard=house.standard(claim),
+            opening=house.opening if _another_follows(claim, house) else final(house.opening),
             now=house.now,
         )
         return Tally(documents=documents), None
@@ -153,6 +154,10 @@ def extract_one(claim: Claim, house: House) -> tuple[Tally, TransientError | Non
         return _put_back(claim, house, error)
     except Exception as error:
         return Tally(failed=_attempt_failed(claim, house, error)), None
+
+
+def _another_follows(claim: Claim, house: House) -> bool:
+    return claim.attempts + 1 < house.pace.attempts
 
 
 def _put_back(claim: Claim, house: House, error: TransientError) -> tuple[Tally, TransientError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from postroom.core.embedded import embedded
@@ -15,6 +15,7 @@ from postroom.pipeline.pages import Pages
 from postroom.pipeline.scratch import file_view, scratch
 from postroom.storage.store import View
 from postroom.unpack.container import Inner, Room, Unpacked, Unpacker
+from postroom.unpack.last_attempt import LastAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Opening:
 
     unpacker: Unpacker
     scratch: Path
+
+
+def final(opening: Opening) -> Opening:
+    """Return the same for a last attempt: a container that kills its decoder stays as it is."""
+    return replace(opening, unpacker=LastAttempt(opening.unpacker))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postroom.cli.opened_mail import open_mail
-from postroom.core.limits import DEFAULT_LIMITS
+from postroom.core.rules import DEFAULT_STANDARD
 from postroom.errors import NotAMessage
 from tests.unit.cli.words import Terminal
 
@@ -262,7 +262,7 @@ def test_no_mail_commands_the_terminal(terminal: Terminal) -> None:
 @given(st.binary(max_size=400), st.sampled_from([b"", b"Subject: x\n", ORDER[:-200]]))
 def test_no_bytes_whatever_break_it(tail: bytes, head: bytes) -> None:
     try:
-        mail = open_mail("x", head + tail, DEFAULT_LIMITS)
+        mail = open_mail("x", head + tail, DEFAULT_STANDARD)
     except NotAMessage:
         return
 

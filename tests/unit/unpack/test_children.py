@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +15,14 @@ from postroom.errors import DecoderDied, DecoderUnavailable
 from postroom.unpack import opener
 from postroom.unpack.children import Children
 from postroom.unpack.container import Unpacked
-from postroom.unpack.opener import LastAttempt, Opener, open_containers
+from postroom.unpack.last_attempt import LastAttempt
+from postroom.unpack.opener import Opener, open_containers
 from postroom.unpack.order import BEGUN
-from tests.containers import Packed, attribute, signed, winmail
+from tests.containers import Packed, endless, signed, winmail
 from tests.servers.waiting import wait_until
 from tests.unit.unpack.opening import QUICK, ROOM, opened
 
-# One multi-valued property of four billion values: tnefparse counts them one by one.
-ENDLESS = winmail() + attribute(2, 0x00069005, struct.pack("<IHHI", 1, 0x1003, 0x1234, 0xFFFFFFFF))
+ENDLESS = endless()
 GOOD = winmail(Packed(b"good", name="good.txt"))
 PART = Part("2", 0, 0, 0, content_type="application/ms-tnef")
 CMS = "application/pkcs7-mime; smime-type=signed-data"

@@ -1,0 +1,70 @@
+"""P8: a container that hangs or kills its decoder costs its own message an attempt, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from postroom.core.limits import DEFAULT_LIMITS
+from postroom.db.models import Part
+from tests.containers import Packed, endless, winmail
+from tests.house import PDF, Postroom
+from tests.mailbox import mail
+
+QUICK = replace(DEFAULT_LIMITS, unpack_seconds=1.0)
+GOOD = winmail(Packed(PDF, name="scan.pdf"))
+
+Open = Callable[..., Postroom]
+
+
+def ledger(postroom: Postroom) -> dict[str, tuple[bool, str]]:
+    """Return path → kept and reason of all parts of the only message."""
+    return {part.path: (part.kept, part.reason) for part in postroom.rows(Part, Part.path)}
+
+
+def test_what_is_in_a_winmail_becomes_documents(postroom: Postroom) -> None:
+    inner = winmail(Packed(b"1;2", name="lines.csv"))
+    outer = winmail(Packed(PDF, name="scan.pdf"), Packed(name="FW", message=inner))
+
+    postroom.take_in(mail(winmail=outer))
+
+    assert [(each.part_path, each.filename) for each in postroom.documents()] == [
+        ("2.1", "scan.pdf"),
+        ("2.2.1", "lines.csv"),
+    ]
+    assert ledger(postroom)["2"] == (False, "container")
+    assert ledger(postroom)["2.2"] == (False, "container")
+    assert all(part.sha256 for part in postroom.rows(Part, Part.path))
+
+
+def test_a_deadly_container_costs_its_message_an_attempt_and_no_other(open_postroom: Open) -> None:
+    postroom = open_postroom(limits=QUICK)
+
+    tally = postroom.take_in(mail("<1@x>", winmail=endless()), mail("<2@x>", winmail=GOOD))
+
+    deadly, good = sorted(postroom.messages(), key=lambda message: message.source_message_id)
+    assert (tally.failed, tally.documents) == (0, 1)
+    assert (deadly.status.value, deadly.attempts, good.status.value) == ("stored", 1, "parsed")
+    assert deadly.error_json is not None
+    assert deadly.error_json["code"] == "E-DECODER"
+    assert deadly.error_json["message"] == "the tnef decoder took longer than 1 s"
+
+
+def test_at_the_last_attempt_the_rest_of_the_mail_becomes_documents(open_postroom: Open) -> None:
+    postroom = open_postroom(limits=QUICK)
+    postroom.take_in(mail(winmail=endless(), invoice=PDF))
+
+    for _ in range(2):
+        postroom.clock.later(3600)
+        postroom.take_in()
+
+    (message,) = postroom.messages()
+    assert (message.status.value, message.attempts) == ("parsed", 3)
+    assert [each.filename for each in postroom.documents()] == ["winmail.pdf", "invoice.pdf"]
+    assert ledger(postroom)["2"] == (True, "not unpacked")
+
+
+def test_nothing_of_an_opened_container_stays_behind(postroom: Postroom) -> None:
+    postroom.take_in(mail(winmail=GOOD))
+
+    assert list((postroom.folder / "spool").glob("postroom-*")) == []
