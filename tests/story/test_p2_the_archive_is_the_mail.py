@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from postroom import maildir
 from postroom.errors import ObjectCorrupt, SourceChanged
+from postroom.jobs.tasks import poll
 from tests.house import PDF, Postroom, sha256
 from tests.mailbox import mail
 
@@ -53,6 +58,23 @@ def test_an_archived_mail_that_changed_is_noticed_and_never_parsed(postroom: Pos
     assert message.error_json is not None
     assert message.error_json["code"] == "E-OBJECT-CORRUPT"
     assert postroom.documents() == []
+
+
+def test_who_still_holds_a_maildir_file_open_cannot_change_the_archive(
+    postroom: Postroom, tmp_path: Path
+) -> None:
+    maildir.create(tmp_path / "Maildir")
+    name = maildir.deliver(tmp_path / "Maildir", mail())
+    with (tmp_path / "Maildir" / "new" / name).open("r+b") as still_open:
+        poll(postroom.kit(postroom.maildir(tmp_path / "Maildir")), postroom.house, limit=10)
+
+        still_open.write(b"Subject: forged afterwards\r\n")
+        still_open.flush()
+
+        (message,) = postroom.messages()
+        archived = postroom.archive.root / str(message.raw_key)
+        assert archived.read_bytes() == mail()
+        assert archived.stat().st_ino != os.fstat(still_open.fileno()).st_ino
 
 
 def test_a_mail_that_changes_between_reading_and_archiving_is_not_archived(postroom: Postroom) -> None:
