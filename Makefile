@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # WORKERS=2           how many processes run the tests
 # KILLS=300           how often `make crash` kills postroom
 # UPGRADE=1           lets `make lock` move to newer releases
-PACKAGES ?= dovecot-imapd openssl postfix
+PACKAGES ?= dovecot-imapd openssl postfix swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 # What needs servers of many hundred megabytes, and is run by `make test-cluster` alone.
 CLUSTER := rgw

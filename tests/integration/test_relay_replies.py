@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -250,6 +251,53 @@ def test_a_maildir_that_cannot_be_written_puts_the_mail_off(relay: RunningRelay)
         big = dialogue.say("Subject: a\r\n\r\n" + "x" * 600_000 + "\r\n.")
 
     assert (small[:9], big[:9]) == ("451 4.3.0", "451 4.3.0")
+
+
+@pytest.mark.parametrize("broken", ["fsync", "rename"])
+def test_a_disk_that_fails_puts_the_mail_off_and_nothing_is_left(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with relay.dialogue() as dialogue:
+        dialogue.begin(TO_ACME, TO_BETA)
+        monkeypatch.setattr(os, broken, fail)
+        said = dialogue.say("Subject: a\r\n\r\nb\r\n.")
+
+    assert said[:9] == "451 4.3.0"
+    assert relay.mails() == []
+    assert relay.leftovers() == []
+
+
+def test_a_folder_that_cannot_be_synced_is_no_250(
+    relay: RunningRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def fail_for_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(handle)
+
+    with relay.dialogue() as dialogue:
+        dialogue.begin()
+        monkeypatch.setattr(os, "fsync", fail_for_folders)
+        said = dialogue.say("Subject: a\r\n\r\nb\r\n.")
+
+    assert said[:9] == "451 4.3.0"
+
+
+def test_a_full_disk_is_said_to_be_one(relay: RunningRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with relay.dialogue() as dialogue:
+        dialogue.begin()
+        monkeypatch.setattr(os, "fsync", fail)
+        said = dialogue.say("Subject: a\r\n\r\nb\r\n.")
+
+    assert said[:9] == "452 4.3.1"
 
 
 def test_turned_away_is_who_comes_from_elsewhere(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -164,3 +165,8 @@ def _missing(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: in CI every real server must be there")
     pytest.skip(what)
+
+
+def program(name: str) -> str:
+    """Return where a Debian package's program of the same name is; skipped or failed where it is not."""
+    return shutil.which(name) or _missing(f"needs {name} (Debian package)")
