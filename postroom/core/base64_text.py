@@ -15,6 +15,7 @@ from postroom.core.raw import Defects, whole_lines
 _FEW = 10_000  # so many runs may be as short as they like
 _SHORTEST = 32  # bytes of text for each run that comes on top of them
 
+_WIDTH = 76  # letters of a line (RFC 2045 6.8)
 _BLANKS = b" \t\r\n\f\v"
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64 = _LETTERS + b"="
@@ -37,6 +38,9 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
     """
     coming, carry = iter(blocks), b""
     for block in coming:
+        if not carry and (regular := _regular(block)):
+            yield regular
+            continue
         letters = carry + block.translate(None, _BLANKS)
         whole = len(letters) & ~3
         ended = letters.endswith(b"=", 0, whole)
@@ -51,6 +55,30 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
             return
     if carry:
         yield from _damaged((carry,), defects)
+
+
+def _regular(block: bytes) -> bytes:
+    """Return the content of whole lines of 76 letters and nothing else, which most base64 is; else nothing.
+
+    Where the line ends are where they belong and no more than them was dropped, nothing else was there.
+    """
+    for end in (b"\r\n", b"\n"):
+        width = _WIDTH + len(end)
+        lines, over = divmod(len(block), width)
+        if not lines or over or block[width - len(end) : width] != end:
+            continue
+        ends = (block[at::width] == block[at : at + 1] * lines for at in range(_WIDTH, width))
+        content = _decoded(block) if all(ends) else b""
+        return content if len(content) == lines * _WIDTH // 4 * 3 else b""
+    return b""
+
+
+def _decoded(text: bytes) -> bytes:
+    """Return the content of base64 with anything in between, or nothing if its letters come out uneven."""
+    try:
+        return pybase64.b64decode(text)
+    except binascii.Error:
+        return b""
 
 
 def _sound(letters: bytes) -> bytes | None:

@@ -14,6 +14,7 @@ NO_BLANK_LINE = "no blank line after the header"
 
 _WINDOW = 16 * 1024  # bytes; nearly every header ends within them
 _OVERLAP = 256  # bytes in which the end of a header that is too long is not torn apart
+_BLANKS = (b"\r", b"\n", b" ", b"\t")
 _LOST_IN_A_ROW = 3  # so many lines that are no field: this is text, the blank line before it is missing
 
 
@@ -120,6 +121,7 @@ class _Reading:
     def __init__(self, head: bytes, start: int, limits: Limits, *, more: bool) -> None:
         self.head, self.start, self.more, self.most = head, start, more, limits.header_fields
         self.cut = min(len(head), limits.header_bytes)
+        self.last_break = max(head.rfind(b"\n"), head.rfind(b"\r"))
         self.grammar = _WITH_CR if lines_end_in_cr(head) else _WITH_LF
         self.position = 0
         self.fields: list[Field] = []
@@ -167,6 +169,9 @@ class _Reading:
             self._next_line(found.end())
 
     def _next_line(self, position: int) -> None:
+        if self.head.startswith(b"\n", position):
+            self.position = position + 1
+            return
         line = self.grammar.line.match(self.head, position)
         self.position = line.end() if line else len(self.head)
 
@@ -190,8 +195,7 @@ class _Reading:
 
     def _ends_here(self) -> bool:
         here = self.position
-        blank = self.grammar.blank.match(self.head, here)
-        if blank:
+        if self.head.startswith(_BLANKS, here) and (blank := self.grammar.blank.match(self.head, here)):
             self.body_start = blank.end()
         elif self.head.startswith(b"--", here):
             self.body_start = here
@@ -201,7 +205,7 @@ class _Reading:
         elif len(self.fields) >= self.most:
             self._give_up("header_fields")
         else:  # nobody knows yet whether a line that was torn apart is a field
-            return self.more and not _FIRST_BREAK.search(self.head, here)
+            return self.more and here > self.last_break
         return True
 
     def _lose_line(self) -> bool:

@@ -98,6 +98,7 @@ class _Walk:
         self.open: list[_Found] = []  # the way from the root to the part that is read now
         self.boundaries: set[bytes] = set()
         self.delimiters: set[bytes] = set()  # the boundaries as they stand behind the "--" of a line
+        self.prefix = b""  # of all of them
         self.over: list[str] = []
         self.dashed = DashedLines(raw, bare_cr=lines_end_in_cr(raw[:BLOCK]))
 
@@ -122,7 +123,7 @@ class _Walk:
 
     def _next(self, position: int) -> Boundary | None:
         """Return the next line that is a boundary of an open part, "--" in front and perhaps behind."""
-        return self.dashed.after(position, self.delimiters) if self.boundaries else None
+        return self.dashed.after(position, self.delimiters, self.prefix) if self.boundaries else None
 
     def _meet(self, hit: Boundary) -> int:
         """Act on a boundary line; return where to go on."""
@@ -213,3 +214,10 @@ class _Walk:
         self.boundaries = {part.boundary for part in waiting}
         ends = {part.boundary + b"--" for part in waiting if not part.closed}
         self.delimiters = self.boundaries | ends
+        self.prefix = _common_prefix(self.boundaries)
+
+
+def _common_prefix(words: set[bytes]) -> bytes:
+    first, last = min(words, default=b""), max(words, default=b"")
+    differs = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+    return first[: next(differs, len(first))]

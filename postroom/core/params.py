@@ -19,6 +19,17 @@ _ESCAPE = re.compile(rb'\\(["\\])')
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 # RFC 2231 3 and 4: name, "*" and the number of a piece, "*" where the piece is percent-encoded.
 _PIECE = re.compile(rb"([^*]+)(?:\*([0-9]{1,5}))?(\*)?")
+# A value and parameters in ASCII without comment, escape, percent sign or encoded word, folded or not.
+_GAP = rb"(?:\r?\n)?[ \t]*+"
+_TEXT = rb"[ !#-&+-\[\]-~]"
+_SIMPLE = re.compile(
+    rb"[ \t]*+([A-Za-z0-9/+.-]++)"
+    rb"((?:;" + _GAP + rb"[A-Za-z0-9-]++=(?:\"" + _TEXT + rb"*+\"|[!#-&+-:<>-\[\]-~]++))*+)[ \t]*+"
+)
+_SIMPLE_PARAMETER = re.compile(
+    rb";" + _GAP + rb"([A-Za-z0-9-]++)=(?:\"(" + _TEXT + rb"*+)\"|([!#-&+-:<>-\[\]-~]++))"
+)
+_LONGEST_SIMPLE = 1_000  # bytes
 _PLAIN_NUMBER = -1  # the number of a parameter that is not in pieces
 
 
@@ -59,6 +70,8 @@ def read_parameters(body: bytes, limits: Limits = DEFAULT_LIMITS) -> FieldValue:
     of one name the first counts; one by RFC 2231 goes before one in pieces, that before a plain one.  Never
     raises; linear.
     """
+    if simple := _read_simple(body):
+        return simple
     line = re.sub(rb"[\r\n]+", b"", body[: limits.parsed_field_bytes])
     head = _PLAIN.match(line)
     value = head.group() if head else b""
@@ -71,6 +84,26 @@ def read_parameters(body: bytes, limits: Limits = DEFAULT_LIMITS) -> FieldValue:
     over = len(body) > limits.parsed_field_bytes
     word = decode_text(_COMMENT.sub(b"", value)).strip().strip('"').strip().lower()
     return FieldValue(word, parameters, tuple(defects), ("parsed_field_bytes",) if over else ())
+
+
+def _read_simple(body: bytes) -> FieldValue | None:
+    """Return what a field says that needs no care, as nearly all do; None for any other."""
+    if len(body) > _LONGEST_SIMPLE or b"=?" in body:
+        return None
+    whole = _SIMPLE.fullmatch(body)
+    if whole is None:
+        return None
+    parameters = {
+        name.decode("ascii").lower(): _simple(quoted or plain)
+        for name, quoted, plain in _SIMPLE_PARAMETER.findall(whole.group(2))
+    }
+    if len(parameters) != whole.group(2).count(b";"):
+        return None  # one of them comes twice, or there is a ";" in quotes
+    return FieldValue(whole.group(1).decode("ascii").lower(), parameters)
+
+
+def _simple(value: bytes) -> Parameter:
+    return Parameter(value.decode("ascii"), value)
 
 
 def _scan(line: bytes, at: int) -> tuple[dict[str, list[_Written]], dict[str, None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeAlias
 
-BLOCK = 64 * 1024  # bytes; what is decoded at once stays in the processor's cache
+BLOCK = 10 * 78 * 77  # bytes: small enough for the processor's cache, and whole lines of base64 in any system
 
 
 class Raw(Protocol):

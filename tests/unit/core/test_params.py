@@ -93,3 +93,42 @@ def test_no_bytes_whatever_break_the_parameters(body: bytes) -> None:
     read = read_parameters(body)
 
     assert all("\x00" not in parameter.value for parameter in read.parameters.values())
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(
+                    b"application/pdf",
+                    b"; ",
+                    b";",
+                    b";\r\n\t",
+                    b"name",
+                    b"filename",
+                    b"boundary",
+                    b"=",
+                    b'"',
+                    b"\\",
+                ),
+                *(
+                    b"a b",
+                    b"x.pdf",
+                    b"Name",
+                    b"%41",
+                    b"'",
+                    b"*",
+                    b"*0",
+                    b"(c)",
+                    b"=?utf-8?q?=41?=",
+                    b"\xff",
+                    b" ",
+                ),
+            ]
+        ),
+        max_size=14,
+    ).map(b"".join)
+)
+def test_a_plain_field_is_read_as_a_difficult_one_is(body: bytes) -> None:
+    # What follows says nothing, but with a comment in it no field is plain.
+    assert read_parameters(body) == read_parameters(body + b" ;(c)")
