@@ -214,10 +214,10 @@ class _Walk:
         self.boundaries = {part.boundary for part in waiting}
         ends = {part.boundary + b"--" for part in waiting if not part.closed}
         self.delimiters = self.boundaries | ends
-        self.prefix = _common_prefix(self.boundaries)
+        self.prefix = _shared_start(self.boundaries)
 
 
-def _common_prefix(words: set[bytes]) -> bytes:
+def _shared_start(words: set[bytes]) -> bytes:
     first, last = min(words, default=b""), max(words, default=b"")
     differs = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
     return first[: next(differs, len(first))]
