@@ -18,7 +18,6 @@ from postroom.core.announcement import Announcement
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.routing import PROFILES, Rule, address_pattern
 from postroom.core.rules import Standard
-from postroom.db.engine import open_database
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
 from postroom.db.machinery import Sighting, SourceState, Work
@@ -27,8 +26,7 @@ from postroom.db.models import Base, Document, InboundMessage
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.quarantine import HeldMail, SqlQuarantine
-from postroom.db.schema import upgrade
-from postroom.db.values import Claim
+from postroom.db.values import Claim, Owed
 from postroom.db.workbench import SqlWorkbench
 from postroom.errors import StoreUnavailable, TransientError
 from postroom.fetcher.maildir_source import MaildirSource
@@ -42,16 +40,12 @@ from postroom.pipeline.tally import Tally
 from postroom.storage.local import LocalStore
 from postroom.storage.store import Draft, View
 from postroom.unpack.opener import open_containers
+from tests.databases import every_row, fresh_postgres, fresh_sqlite, on_cluster_leg, opened
 from tests.mailbox import MailboxInRam
 
 ORDERS = address_pattern("orders+{org}@in.example")
 PDF = b"%PDF-1.4\n"
 Row = TypeVar("Row", bound=Base)
-
-
-def as_shipped(connection: sqlite3.Connection, _record: object) -> None:
-    """Allow a statement as many bound values as SQLite does by itself; some distributions allow more."""
-    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
 
 
 class Clock:
@@ -154,6 +148,7 @@ class Postroom:
         self,
         folder: Path,
         *,
+        database_url: str,
         orgs: Sequence[str] = ("acme", "beta"),
         rule: Rule | None = None,
         limits: Limits = DEFAULT_LIMITS,
@@ -161,9 +156,7 @@ class Postroom:
     ) -> None:
         self.folder, self.clock, self.limits, self.leave_unknown = folder, Clock(), limits, leave_unknown
         self.rule = rule or Rule(ORDERS, trust=PROFILES["postfix"])
-        self.database = open_database(f"sqlite:///{folder / 'postroom.db'}")
-        event.listen(self.database.engine, "connect", as_shipped)
-        upgrade(self.database)
+        self.database = opened(database_url)
         self.directory = SqlDirectory(self.database)
         for slug in orgs:
             self.directory.add(slug, self.clock())
@@ -221,6 +214,10 @@ class Postroom:
     def sightings(self) -> list[Sighting]:
         return self.rows(Sighting, Sighting.id)
 
+    def owed(self) -> list[Owed]:
+        """Claim what is to be announced."""
+        return self.outbox.claim(limit=10, holder="here", lease_seconds=30, now=self.clock())
+
     def work(self) -> list[Work]:
         return self.rows(Work, Work.message_id)
 
@@ -237,7 +234,7 @@ class Postroom:
         return [sighting.verdict for sighting in self.sightings()]
 
     def rows(self, table: type[Row], *order: Any) -> list[Row]:
-        with self.database.read() as session:
+        with every_row(self.database) as session:
             return list(session.scalars(select(table).order_by(*order)))
 
     # --- the parts ----------------------------------------------------------------------------
@@ -295,6 +292,20 @@ class Postroom:
 
     # --- what the world does ------------------------------------------------------------------
 
+    def refuse_inserts(self, table: str) -> None:
+        """Let the database refuse every new row of a table from now on."""
+        with every_row(self.database) as session:
+            connection = session.connection()
+            if not self.database.is_shared:
+                refuse = f"SELECT RAISE(ABORT, 'no {table}')"
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} BEGIN {refuse}; END"
+                )
+                return
+        with self.database.write() as session:
+            check = f"ALTER TABLE {table} ADD CONSTRAINT no_{table} CHECK (false) NOT VALID"
+            session.connection().exec_driver_sql(check)
+
     @contextmanager
     def database_locked(self) -> Iterator[None]:
         """Let another program hold the database's write lock; nobody waits for it."""
@@ -331,19 +342,26 @@ class Postroom:
 
 
 @pytest.fixture
-def open_postroom(tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
+def open_postroom(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Postroom]]:
     """Yield what opens a postroom; all are closed at the end."""
-    opened: list[Postroom] = []
+    rooms: list[Postroom] = []
 
     def open_one(**choices: Any) -> Postroom:
-        folder = tmp_path / f"postroom-{len(opened)}"
+        folder = tmp_path / f"postroom-{len(rooms)}"
         folder.mkdir()
-        opened.append(Postroom(folder, **choices))
-        return opened[-1]
+        rooms.append(Postroom(folder, database_url=_database_url(request, folder), **choices))
+        return rooms[-1]
 
     yield open_one
-    for postroom in opened:
-        postroom.database.close()
+    for room in rooms:
+        room.database.close()
+
+
+def _database_url(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the URL of a fresh database: of SQLite, or on the cluster leg of PostgreSQL."""
+    if on_cluster_leg():
+        return fresh_postgres(request.getfixturevalue("postgres"))
+    return fresh_sqlite(folder)
 
 
 @pytest.fixture

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import structlog
 
 from postroom.app.archive import open_store
+from postroom.app.database import connected
 from postroom.config.settings import Settings
-from postroom.db.engine import Database, open_database
+from postroom.db.clock import DatabaseClock
+from postroom.db.engine import Database
+from postroom.db.fences import require_fences
+from postroom.db.ids import NOBODY
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
 from postroom.db.orgs import OrgEntry, SqlDirectory
@@ -28,11 +31,6 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.start
 _NOTHING = "_probe/nothing-lies-here"
 
 
-def utc_now() -> datetime:
-    """Return the time now, aware, in UTC."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class App:
     """An opened postroom: the database at its newest schema, the config's orgs declared."""
@@ -43,17 +41,19 @@ class App:
     quarantine: SqlQuarantine
     inbox: SqlInbox
     store: ObjectStore
+    clock: Callable[[], datetime]
 
     def now(self) -> datetime:
-        """Return the time now, aware, in UTC."""
-        return utc_now()
+        """Return the time now, aware, in UTC, as all hosts have it that share the database."""
+        return self.clock()
 
     def take_over(self) -> None:
         """Clear the leases, spool and drafts of a dead predecessor; the caller holds the state_dir lock.
 
         An archive that is away holds up no start: its drafts wait for the next one.
         """
-        SqlLeases(self.database).void_all()
+        if not self.database.is_shared:
+            SqlLeases(self.database).void_all()
         for leftover in _deepest_first(self.spool):
             leftover.rmdir() if leftover.is_dir() else leftover.unlink(missing_ok=True)
         try:
@@ -84,14 +84,15 @@ class App:
 def open_app(settings: Settings) -> Iterator[App]:
     """Yield an opened postroom and close it again.
 
-    Raises FileFault, DatabaseUnavailable, DatabaseCorrupt, SchemaMismatch, UsageFault.
+    Raises FileFault, DatabaseUnavailable, DatabaseCorrupt, DatabaseRoleUnfit, DatabaseUnfenced,
+    SchemaMismatch, UsageFault.
     """
     make_state_dir(settings.state_dir)
-    database = open_database(settings.db.url)
-    try:
+    with connected(settings) as database:
         upgrade(database)
-        directory = SqlDirectory(database)
-        directory.declare(_declared(settings), utc_now())
+        require_fences(database)
+        directory, clock = SqlDirectory(database), DatabaseClock(database)
+        directory.declare(_declared(settings, clock()), clock())
         yield App(
             settings=settings,
             database=database,
@@ -99,9 +100,8 @@ def open_app(settings: Settings) -> Iterator[App]:
             quarantine=SqlQuarantine(database),
             inbox=SqlInbox(database),
             store=open_store(settings),
+            clock=clock,
         )
-    finally:
-        database.close()
 
 
 def make_state_dir(state_dir: Path) -> None:
@@ -117,10 +117,9 @@ def make_state_dir(state_dir: Path) -> None:
         ) from error
 
 
-def _declared(settings: Settings) -> list[OrgEntry]:
-    nobody, now = UUID(int=0), utc_now()  # the table gives a new org its id
-    return [
-        OrgEntry(nobody, org.slug, org.name, org.aliases, org.allow_from, suspended=False, created_at=now)
+def _declared(settings: Settings, now: datetime) -> list[OrgEntry]:
+    return [  # the table gives a new org its id
+        OrgEntry(NOBODY, org.slug, org.name, org.aliases, org.allow_from, suspended=False, created_at=now)
         for org in settings.org.values()
     ]
 

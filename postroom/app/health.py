@@ -39,7 +39,9 @@ def examine(settings: Settings, *, now: datetime, seconds: float) -> Iterator[Fi
         return f"{beat}, {max(0, round(beat.age.total_seconds()))} s ago"
 
     def database() -> str:
-        return f"revision {ask_revision(settings.db.url, seconds=seconds)}"
+        secret = settings.db.password
+        password = secret.reveal() if secret else None
+        return f"revision {ask_revision(settings.db.url, password, seconds=seconds)}"
 
     asked = {
         "heartbeat": (heartbeat, ServiceSilent),

@@ -7,10 +7,11 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
 
-from postroom.app.compose import App, utc_now
+from postroom.app.compose import App
 from postroom.config.settings import Relay as RelaySettings
 from postroom.config.settings import Tls, Unknown
 from postroom.core.routing import address_pattern
@@ -107,8 +108,13 @@ def _house(app: App, relay: RelaySettings) -> House:
             idle_seconds=relay.idle_seconds,
             session_seconds=relay.session_seconds,
         ),
-        now=utc_now,
+        now=_now,
     )
+
+
+def _now() -> datetime:
+    """Return this machine's time: a session must not wait for the database to be told what to stamp."""
+    return datetime.now(UTC)
 
 
 def _knows(app: App, slug: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from postroom.config import checks, relay, sections, sources
+from postroom.config import checks, database, relay, sections, sources
 from postroom.config import schema as s
 from postroom.config.env import merge_env
 from postroom.config.find import read_all
@@ -98,7 +98,7 @@ def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:
     return Settings(
         state_dir=state_dir,
         orgs=orgs,
-        db=sections.db(table("db"), state_dir),
+        db=database.db(table("db"), state_dir),
         storage=sections.storage(table("storage"), state_dir),
         jobs=sections.jobs(table("jobs")),
         limits=limits,

@@ -134,7 +134,7 @@ MAILDIR_TO_CC = Key("maildir.*.to_cc", v.boolean(), False, "whether To and Cc ma
 
 # --- database, archive, work ---------------------------------------------------------------------
 DB_URL = Key("db.url", v.text("a database URL"), "sqlite:///{state_dir}/postroom.db", "where the rows are")
-DB_PASSWORD = Key("db.password", v.optional(secret()), None, "the database's secret; SQLite has none")
+DB_PASSWORD = Key("db.password", v.optional(secret()), None, "the PostgreSQL role's secret; SQLite has none")
 STORAGE_URL = Key(
     "storage.url", v.text("a storage URL"), "file://{state_dir}/archive", "where the archive is"
 )

@@ -1,4 +1,4 @@
-"""Building the settings that are no sources: orgs, database, archive, jobs, limits, log."""
+"""Building the settings that are no sources: orgs, archive, jobs, limits, log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from pathlib import Path
 from postroom.config import archive
 from postroom.config import schema as s
 from postroom.config.reader import Table
-from postroom.config.settings import Database, Jobs, Log, Org, Orgs, Storage
-from postroom.config.toml import spelled
+from postroom.config.settings import Jobs, Log, Org, Orgs, Storage
 from postroom.core.limits import Limits
 from postroom.core.rules import Changes
-
-_SQLITE = "sqlite:///"
 
 
 def orgs(table: Table) -> Orgs:
@@ -29,24 +26,6 @@ def org(table: Table) -> Org:
         allow_from=table.take(s.ORG_ALLOW_FROM),
         documents=documents(table, s.ORG_DOCUMENTS),
     )
-
-
-def db(table: Table, state_dir: Path) -> Database:
-    """Return the database; a relative SQLite path starts where the key was set."""
-    url = _expanded(table, s.DB_URL, state_dir)
-    if not url.startswith(_SQLITE):
-        table.fault(
-            s.DB_URL, "this release knows SQLite only", 'write "sqlite:////var/lib/postroom/postroom.db"'
-        )
-    elif not _is_sqlite_path(url.removeprefix(_SQLITE)):
-        table.fault(s.DB_URL, "must name a file, without options", f'the default is "{s.DB_URL.default}"')
-    else:
-        url = f"{_SQLITE}{table.folder(s.DB_URL) / url.removeprefix(_SQLITE)}"
-        table.show(s.DB_URL, spelled(url))
-    password = table.take_secret(s.DB_PASSWORD)
-    if table.has(s.DB_PASSWORD):
-        table.warn(s.DB_PASSWORD, "is not used: SQLite has no passwords")
-    return Database(url=url, password=password)
 
 
 def storage(table: Table, state_dir: Path) -> Storage:
@@ -113,7 +92,3 @@ def _expanded(table: Table, key: s.Key[str], state_dir: Path) -> str:
     if "{" in template.replace("{state_dir}", ""):
         table.fault(key, "has a { that is not {state_dir}")
     return template.replace("{state_dir}", str(state_dir))
-
-
-def _is_sqlite_path(path: str) -> bool:
-    return bool(path) and "?" not in path and not path.startswith((":memory:", "file:")) and path[-1] != "/"

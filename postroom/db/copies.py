@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from postroom.core.places import Cursor, Place
 from postroom.db.dialect import insert_new
+from postroom.db.ids import NOBODY, new_id
 from postroom.db.machinery import FolderCursor, Quarantine, Sighting
 from postroom.db.models import InboundMessage
+from postroom.db.scopes import acting_for
 from postroom.db.values import STAYING, Held, Intake, Key, Seen, Verdict
 
 _AT_ONCE = 200
@@ -25,10 +27,18 @@ def ids_of(session: Session, keys: Sequence[Key]) -> dict[Key, UUID]:
     """Return the row ids of messages that were there before this batch."""
     columns = (InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
     found: dict[Key, UUID] = {}
-    for piece in pieces(sorted(set(keys))):
-        rows = session.execute(select(InboundMessage.id, *columns).where(is_one_of(piece)))
-        found |= {Key(org_id, source, message_id): row_id for row_id, org_id, source, message_id in rows}
+    for org_id, some in by_org(keys):
+        with acting_for(session, org_id):
+            for piece in pieces(some):
+                rows = session.execute(select(InboundMessage.id, *columns).where(is_one_of(piece)))
+                found |= {Key(org, source, name): row_id for row_id, org, source, name in rows}
     return found
+
+
+def by_org(keys: Collection[Key]) -> Iterator[tuple[UUID, list[Key]]]:
+    """Yield every org of these keys with its own, both in order."""
+    for org_id, some in groupby(sorted(set(keys)), key=lambda key: key.org_id):
+        yield org_id, list(some)
 
 
 def is_one_of(keys: Sequence[Key]) -> Any:
@@ -36,7 +46,7 @@ def is_one_of(keys: Sequence[Key]) -> Any:
 
     Spelled out per org and source: given tuples, SQLite would read the whole table.
     """
-    by_org = groupby(sorted(keys), key=lambda key: (key.org_id, key.source))
+    by_source = groupby(sorted(keys), key=lambda key: (key.org_id, key.source))
     return or_(
         *(
             and_(
@@ -44,28 +54,34 @@ def is_one_of(keys: Sequence[Key]) -> Any:
                 InboundMessage.source == source,
                 InboundMessage.source_message_id.in_([key.source_message_id for key in some]),
             )
-            for (org_id, source), some in by_org
+            for (org_id, source), some in by_source
         )
     )
 
 
 def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
-    """Write one sighting per copy and org; a copy met again keeps its verdict, unless it stayed."""
+    """Write one sighting per copy and org; a copy met again keeps its verdict, unless it stayed.
+
+    The session acts for the intake's source.
+    """
     _forget_staying(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
     for seen in intake.seen:
-        quarantine_id = _hold(session, seen.held, now) if seen.held else None
-        values = _columns(seen, now) | {
-            "org_id": seen.key.org_id if seen.key else None,
-            "message_id": ids[seen.key] if seen.key else None,
-            "quarantine_id": quarantine_id,
-        }
-        if seen.verdict is Verdict.KNOWN:
-            values |= _as_recognised(session, seen)
-        insert_new(session, Sighting, values)
+        for whose in _whose(session, seen, ids, now):
+            insert_new(session, Sighting, _columns(seen, now) | whose)
 
 
-def _as_recognised(session: Session, seen: Seen) -> dict[str, Any]:
-    """Return what the earlier sighting with this fingerprint says of whose mail it is."""
+def _whose(session: Session, seen: Seen, ids: dict[Key, UUID], now: datetime) -> list[dict[str, Any]]:
+    """Return what a copy's sightings say of whose mail it is: one for each org that has it."""
+    recognised = _as_recognised(session, seen) if seen.verdict is Verdict.KNOWN else []
+    if recognised:
+        return recognised
+    org_id, message_id = (seen.key.org_id, ids[seen.key]) if seen.key else (NOBODY, None)
+    quarantine_id = _hold(session, seen.held, now) if seen.held else None
+    return [{"org_id": org_id, "message_id": message_id, "quarantine_id": quarantine_id}]
+
+
+def _as_recognised(session: Session, seen: Seen) -> list[dict[str, Any]]:
+    """Return what the earlier sightings with this fingerprint say of whose mail it is."""
     columns = (Sighting.org_id, Sighting.message_id, Sighting.quarantine_id, Sighting.raw_sha256)
     same = select(*columns).where(
         Sighting.source_name == seen.place.source,
@@ -73,9 +89,12 @@ def _as_recognised(session: Session, seen: Seen) -> dict[str, Any]:
         Sighting.message_id_sha256 == seen.message_id_sha256,
         Sighting.internal_date == seen.internal_date,
         Sighting.size_bytes == seen.size_bytes,
+        Sighting.verdict.not_in(STAYING),
     )
-    earlier = session.execute(same.order_by(Sighting.id).limit(1)).mappings().first()
-    return dict(earlier or {})
+    first_of_org: dict[UUID, dict[str, Any]] = {}
+    for row in session.execute(same.order_by(Sighting.id)).mappings():
+        first_of_org.setdefault(row["org_id"], dict(row))
+    return list(first_of_org.values())
 
 
 def _forget_staying(session: Session, places: Sequence[Place]) -> None:
@@ -171,6 +190,7 @@ def _is_at(places: Sequence[Place]) -> Any:
 
 def _columns(seen: Seen, now: datetime) -> dict[str, Any]:
     return {
+        "id": new_id(),
         "source_name": seen.place.source,
         "folder": seen.place.folder,
         "uidvalidity": seen.place.uidvalidity,

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-from postroom.errors import ConfigFault, DatabaseCorrupt, DatabaseUnavailable
-
-_BUSY_MS = 30_000
-_DAMAGED = ("malformed", "not a database", "disk image", "file is encrypted")
+from postroom.db import postgres, sqlite
+from postroom.db.faults import translated
+from postroom.db.scopes import Scope, begin_within, refuse_unfenced
+from postroom.errors import ConfigFault
 
 
 class Database:
-    """Sessions for reading and writing; every error of the driver leaves here as one of ours."""
+    """Sessions for reading and writing; every error of the driver leaves here as one of ours.
+
+    A session acts for one org (`org`), for one source (`source`), or for both, and sees no row of another;
+    `acting_for` in db/scopes.py changes the org in the middle of a transaction.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reading = engine.execution_options(**_one_state(engine))
         self._writing = engine.execution_options(postroom_writes=True)
 
     @property
     def engine(self) -> Engine:
-        """Return the engine itself, for migrations."""
+        """Return the engine itself, for migrations and listeners."""
         return self._engine
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other hosts may work on the same database."""
+        return self._engine.dialect.name == "postgresql"
+
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:
         """Yield a session that sees one state of the database; nothing is committed."""
-        with _translated(), Session(self._engine, expire_on_commit=False) as session:
+        with translated(), Session(self._reading, expire_on_commit=False) as session:
+            begin_within(session, Scope(org, source))
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:
         """Yield a session inside one transaction: committed at the end, rolled back on any error."""
-        with _translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            begin_within(session, Scope(org, source))
             yield session
 
     def close(self) -> None:
@@ -46,8 +57,8 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """Return the database at an SQLAlchemy URL; no connection is made yet.
+def open_database(url: str, password: str | None = None) -> Database:
+    """Return the database at an SQLAlchemy URL, of SQLite or PostgreSQL; no connection is made yet.
 
     Raises ConfigFault for a URL that is none.
     """
@@ -55,35 +66,15 @@ def open_database(url: str) -> Database:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigFault(f"db.url is no database URL: {error}") from error
-    engine = create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    if parsed.get_backend_name() == "postgresql":
+        located = parsed.set(drivername="postgresql+psycopg", password=password or parsed.password)
+        return Database(create_engine(located, **postgres.CHOICES))
+    engine = create_engine(parsed, **sqlite.CHOICES)
+    event.listen(engine, "connect", sqlite.prepare)
+    event.listen(engine, "begin", sqlite.begin)
+    event.listen(engine, "before_cursor_execute", refuse_unfenced)
     return Database(engine)
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # We say BEGIN ourselves: the driver's own would start a write as a read and fail when it must upgrade.
-    connection.isolation_level = None
-    # FULL, because a committed row is what lets a source forget its mail (promise P1).
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("postroom_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise  # a broken constraint is a bug or a race, and each caller knows which
-    except (DBAPIError, sqlite3.Error) as error:
-        words = str(error.orig if isinstance(error, DBAPIError) else error)
-        if isinstance(error, DatabaseError | sqlite3.Error) and any(sign in words for sign in _DAMAGED):
-            raise DatabaseCorrupt(
-                f"the database is damaged: {words}", fix="move its file away and restore a backup of it"
-            ) from error
-        raise DatabaseUnavailable(f"the database does not work just now: {words}") from error
+def _one_state(engine: Engine) -> dict[str, object]:
+    return dict(postgres.READS_ONE_STATE) if engine.dialect.name == "postgresql" else {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -13,56 +11,57 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from postroom.core.ids import uuid7
 from postroom.core.lifecycle import Status, check
 from postroom.core.places import Place
 from postroom.db import copies
 from postroom.db.dialect import insert_new
 from postroom.db.engine import Database
+from postroom.db.ids import new_id
 from postroom.db.leases import require
 from postroom.db.machinery import Work
 from postroom.db.models import InboundMessage
-from postroom.db.values import Existing, Intake, Key, NewMessage, Raced
+from postroom.db.scopes import acting_for
+from postroom.db.values import Existing, Intake, Key, NewMessage, Raced, WorkState
 from postroom.errors import SourceVanished
 
 _KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
+_GIVEN_UP_AT_ONCE = 1000
+
+RowId = tuple[UUID, UUID]
+"""The key of a message's row: its org and its id."""
 
 
-def new_id() -> UUID:
-    """Return a fresh row id that sorts by time."""
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-
-
-def advance(session: Session, row_id: UUID, old: Status, new: Status, **facts: Any) -> bool:
+def advance(session: Session, row: RowId, old: Status, new: Status, **facts: Any) -> bool:
     """Move one row from `old` to `new` with the facts that go with it; False if another worker was first.
 
-    Raises IllegalTransition.  The caller commits.
+    The session acts for the row's org.  Raises IllegalTransition.  The caller commits.
     """
     check(old, new)
-    return _compare_and_set(session, row_id, old, {"status": new, **facts})
+    return _compare_and_set(session, row, old, {"status": new, **facts})
 
 
-def replay(session: Session, row_id: UUID, old: Status, now: datetime, **facts: Any) -> bool:
+def replay(session: Session, row: RowId, old: Status, now: datetime, **facts: Any) -> bool:
     """Send a PARSED or FAILED row back to STORED, due now, with the facts that go with it.
 
     Return False where there is nothing to replay: the row is no longer in `old`, or its bytes were never
-    archived.  Raises IllegalTransition.  The caller commits.
+    archived.  The session acts for the row's org.  Raises IllegalTransition.  The caller commits.
     """
     check(old, Status.STORED, replay=True)
-    row = session.get(InboundMessage, row_id)
-    if row is None or (row.raw_key or facts.get("raw_key")) is None:
+    found = session.get(InboundMessage, row)
+    if found is None or (found.raw_key or facts.get("raw_key")) is None:
         return False
     again = {"status": Status.STORED, "attempts": 0, "next_attempt_at": now, "error_json": None}
-    if not _compare_and_set(session, row_id, old, {**again, "updated_at": now, **facts}):
+    if not _compare_and_set(session, row, old, {**again, "updated_at": now, **facts}):
         return False
-    _queue(session, row.org_id, row_id, now)
+    _queue(session, row, now)
     return True
 
 
-def _compare_and_set(session: Session, row_id: UUID, old: Status, facts: Mapping[str, Any]) -> bool:
+def _compare_and_set(session: Session, row: RowId, old: Status, facts: Mapping[str, Any]) -> bool:
+    org_id, row_id = row
     moved = session.execute(
         update(InboundMessage)
-        .where(InboundMessage.id == row_id, InboundMessage.status == old)
+        .where(InboundMessage.org_id == org_id, InboundMessage.id == row_id, InboundMessage.status == old)
         .values(**facts)
         .returning(InboundMessage.id)
     )
@@ -70,77 +69,100 @@ def _compare_and_set(session: Session, row_id: UUID, old: Status, facts: Mapping
 
 
 class SqlInbox:
-    """The inbox protocol on SQLAlchemy."""
+    """The inbox protocol on SQLAlchemy.
 
-    def __init__(self, database: Database) -> None:
+    `tell_workers` is called with the driver's connection inside every transaction that makes messages due,
+    so that whoever hands the work out does it in the same transaction.
+    """
+
+    def __init__(self, database: Database, *, tell_workers: Callable[[Any], None] | None = None) -> None:
         self._database = database
+        self._tell_workers = tell_workers
 
     def find(self, keys: Collection[Key]) -> dict[Key, Existing]:
         found: dict[Key, Existing] = {}
         with self._database.read() as session:
-            for chunk in _chunks(sorted(keys)):
-                found.update(_existing(session, chunk))
+            for org_id, some in copies.by_org(keys):
+                with acting_for(session, org_id):
+                    for chunk in _chunks(some):
+                        found.update(_existing(session, chunk))
         return found
 
     def note_received(self, messages: Sequence[NewMessage], now: datetime) -> None:
         with self._database.write() as session:
             for message in sorted(messages, key=lambda message: message.key):
-                row_id = insert_new(session, InboundMessage, _columns(message, Status.RECEIVED, now))
-                if row_id is not None:
-                    session.add(_work(message.key.org_id, row_id, Status.RECEIVED, now))
-                else:  # met again while the archive is still away: it is there, so nobody may give it up
-                    waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
-                    session.execute(update(InboundMessage).where(*waiting).values(updated_at=now))
+                with acting_for(session, message.key.org_id):
+                    _note(session, message, now)
 
     def give_up_received(self, *, unseen_since: datetime, now: datetime) -> int:
         with self._database.write() as session:
-            waiting = (Work.state == Status.RECEIVED, InboundMessage.updated_at < unseen_since)
-            rows = session.scalars(
-                select(InboundMessage.id).join(Work, Work.message_id == InboundMessage.id).where(*waiting)
-            ).all()
-            for row_id in rows:
+            waiting = (Work.state == WorkState.RECEIVED, Work.due_at < unseen_since)
+            lost = select(Work.org_id, Work.message_id).where(*waiting).order_by(Work.org_id)
+            rows = session.execute(lost.limit(_GIVEN_UP_AT_ONCE).with_for_update(skip_locked=True)).all()
+            for org_id, row_id in rows:
                 facts = {"error_json": _gone(now), "next_attempt_at": None, "updated_at": now}
-                advance(session, row_id, Status.RECEIVED, Status.FAILED, **facts)
+                with acting_for(session, org_id):
+                    advance(session, (org_id, row_id), Status.RECEIVED, Status.FAILED, **facts)
                 session.execute(delete(Work).where(Work.message_id == row_id))
             return len(rows)
 
     def commit(self, intake: Intake, now: datetime) -> dict[Key, UUID]:
-        with self._database.write() as session:
+        source = intake.seen[0].place.source if intake.seen else None
+        with self._database.write(source=source) as session:
             if intake.fence:
                 require(session, intake.fence, now)
-            ids = self._write_messages(session, intake, now)
+            ids = _write_messages(session, intake, now)
+            due = bool(ids)
             ids |= copies.ids_of(
                 session, [seen.key for seen in intake.seen if seen.key and seen.key not in ids]
             )
             copies.record(session, intake, ids, now)
             if intake.cursor:
                 copies.move_cursor(session, intake.source_name, intake.cursor, now)
+            if due and self._tell_workers:
+                session.flush()
+                self._tell_workers(session.connection().connection.driver_connection)
         return ids
 
     def settled(self, places: Sequence[Place], now: datetime) -> None:
-        with self._database.write() as session:
+        if not places:
+            return
+        with self._database.write(source=places[0].source) as session:
             copies.mark_settled(session, places, now)
 
     def unsettled(self, source_name: str) -> list[Place]:
-        with self._database.read() as session:
+        with self._database.read(source=source_name) as session:
             return copies.unsettled(session, source_name)
 
-    def _write_messages(self, session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:
-        """Write each org's part in the order of its keys, so that two batches never wait for each other."""
-        ids: dict[Key, UUID] = {}
-        in_order = sorted(intake.messages, key=lambda message: message.key)
-        for _org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
+
+def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:
+    """Write each org's part in the order of its keys, so that two batches never wait for each other."""
+    ids: dict[Key, UUID] = {}
+    in_order = sorted(intake.messages, key=lambda message: message.key)
+    for org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
+        with acting_for(session, org_id):
             for message in messages:
                 row_id = insert_new(session, InboundMessage, _columns(message, Status.STORED, now))
                 if row_id is None:
                     raise Raced
-                session.add(
-                    Work(message_id=row_id, org_id=message.key.org_id, state=Status.STORED, due_at=now)
-                )
+                session.add(_work((org_id, row_id), WorkState.STORED, now))
                 ids[message.key] = row_id
-        for message in sorted(intake.resumed, key=lambda message: message.key):
+    for message in sorted(intake.resumed, key=lambda message: message.key):
+        with acting_for(session, message.key.org_id):
             ids[message.key] = _resume(session, message, now)
-        return ids
+    return ids
+
+
+def _note(session: Session, message: NewMessage, now: datetime) -> None:
+    row_id = insert_new(session, InboundMessage, _columns(message, Status.RECEIVED, now))
+    if row_id is not None:
+        session.add(_work((message.key.org_id, row_id), WorkState.RECEIVED, now))
+        return
+    # Met again while the archive is still away: it is there, so nobody may give it up.
+    waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
+    again = update(InboundMessage).where(*waiting).values(updated_at=now).returning(InboundMessage.id)
+    for met in session.scalars(again).all():
+        session.execute(update(Work).where(Work.message_id == met).values(due_at=now))
 
 
 def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
@@ -148,23 +170,24 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
 
     It is in RECEIVED, or was given up because its mail seemed gone; that it comes after all is the replay.
     """
-    row = session.scalars(select(InboundMessage).where(copies.is_one_of([message.key]))).one()
+    found = session.scalars(select(InboundMessage).where(copies.is_one_of([message.key]))).one()
+    row = (found.org_id, found.id)
     bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
     facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
-    if row.status is Status.FAILED and row.raw_key is None:
-        moved = replay(session, row.id, Status.FAILED, now, **facts)
+    if found.status is Status.FAILED and found.raw_key is None:
+        moved = replay(session, row, Status.FAILED, now, **facts)
     else:
-        moved = advance(session, row.id, Status.RECEIVED, Status.STORED, **facts)
-        _queue(session, row.org_id, row.id, now)
+        moved = advance(session, row, Status.RECEIVED, Status.STORED, **facts)
+        _queue(session, row, now)
     if not moved:
         raise Raced
-    return row.id
+    return found.id
 
 
-def _queue(session: Session, org_id: UUID, row_id: UUID, now: datetime) -> None:
+def _queue(session: Session, row: RowId, now: datetime) -> None:
     """Make a STORED message due now."""
-    session.execute(delete(Work).where(Work.message_id == row_id))
-    session.add(_work(org_id, row_id, Status.STORED, now))
+    session.execute(delete(Work).where(Work.message_id == row[1]))
+    session.add(_work(row, WorkState.STORED, now))
 
 
 def _gone(now: datetime) -> dict[str, Any]:
@@ -177,7 +200,8 @@ def _gone(now: datetime) -> dict[str, Any]:
     }
 
 
-def _work(org_id: UUID, row_id: UUID, state: Status, now: datetime) -> Work:
+def _work(row: RowId, state: WorkState, now: datetime) -> Work:
+    org_id, row_id = row
     return Work(message_id=row_id, org_id=org_id, state=state, due_at=now)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from postroom.db.inbox import new_id
+from postroom.db.ids import new_id
 from postroom.db.models import Document, Part
 from postroom.db.values import Claim, LedgerPart
 
@@ -42,8 +42,8 @@ def write_ledger(
 
 
 def _documents(session: Session, claim: Claim) -> Sequence[Document]:
-    # By the message alone, for which there is an index; by org too, SQLite would read all the org has.
-    return session.scalars(select(Document).where(Document.message_id == claim.message_id)).all()
+    mine = (Document.org_id == claim.org_id, Document.message_id == claim.message_id)
+    return session.scalars(select(Document).where(*mine)).all()
 
 
 def _columns(claim: Claim, part: LedgerPart) -> dict[str, Any]:

@@ -6,29 +6,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from postroom.core.lifecycle import Status
 from postroom.db.models import Base
+from postroom.db.types import words_of
+from postroom.db.values import WorkState
 
 _OWED = text("announced_at IS NULL")
 _UNSETTLED = text("settled_at IS NULL")
-_ORGLESS = text("org_id IS NULL")
+_HELD = text("quarantine_id IS NOT NULL")
 _COPY = ("source_name", "folder", "uidvalidity", "uid", "file_name", "raw_sha256")
 
 
 class Work(Base):
-    """One message that is not at its end: when to look at it again, and who is looking now.
+    """One message that something is still to be done for: when to look at it again, and who is looking now.
 
-    Read over all orgs, so it holds ids and times only.  The row goes when the message is PARSED or FAILED.
+    Read over all orgs, so it holds ids and times only.  The row goes when the message is PARSED or FAILED and
+    nothing of it is owed to the next system.
     """
 
     __tablename__ = "work"
-    __table_args__ = (Index("ix_work_due", "due_at"),)
+    __table_args__ = (Index("ix_work_due", "state", "due_at"),)
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID]
-    state: Mapped[Status]
+    state: Mapped[WorkState] = mapped_column(words_of(WorkState))
     due_at: Mapped[datetime]
     holder: Mapped[str | None]
     leased_until: Mapped[datetime | None]
@@ -39,10 +41,14 @@ class Outbox(Base):
     """One announcement that is owed; `id` is the stable event id that the receiver sees."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "due_at", sqlite_where=_OWED, postgresql_where=_OWED),)
+    __table_args__ = (
+        ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
+        Index("ix_outbox_message", "org_id", "message_id"),
+        Index("ix_outbox_owed", "org_id", "message_id", "due_at", sqlite_where=_OWED, postgresql_where=_OWED),
+    )
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID]
-    message_id: Mapped[UUID] = mapped_column(index=True)
+    message_id: Mapped[UUID]
     document_id: Mapped[UUID | None]
     event: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime]
@@ -55,21 +61,25 @@ class Outbox(Base):
 class Sighting(Base):
     """Where and when one copy of a message was seen, what was decided, and whether its source let it go.
 
-    `org_id` is None for a copy that no org got.  The Message-ID is a digest here: it is compared, not
+    `org_id` is NOBODY for a copy that no org got.  The Message-ID is a digest here: it is compared, not
     shown.
     """
 
     __tablename__ = "sighting"
     __table_args__ = (
-        UniqueConstraint(*_COPY, "org_id"),
+        UniqueConstraint(*_COPY, "org_id", name="uq_sighting_copy"),
+        ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
         Index("ix_sighting_fingerprint", "source_name", "folder", "message_id_sha256"),
-        Index("ix_sighting_unsettled", "source_name", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
-        # SQL holds NULLs apart, so a copy that no org got needs a key of its own.
-        Index("uq_sighting_orgless", *_COPY, unique=True, sqlite_where=_ORGLESS, postgresql_where=_ORGLESS),
+        Index(
+            "ix_sighting_unsettled", "source_name", "id", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED
+        ),
         Index("ix_sighting_seen", "source_name", "seen_at"),
-        Index("ix_sighting_message", "message_id"),
+        Index("ix_sighting_message", "org_id", "message_id"),
+        Index("ix_sighting_digest", "org_id", "message_id_sha256"),
+        Index("ix_sighting_held", "quarantine_id", sqlite_where=_HELD, postgresql_where=_HELD),
     )
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     source_name: Mapped[str] = mapped_column(String(255))
     folder: Mapped[str]
     uidvalidity: Mapped[int]
@@ -81,7 +91,6 @@ class Sighting(Base):
     raw_sha256: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(String(16))
     decided_by: Mapped[str]
-    org_id: Mapped[UUID | None]
     message_id: Mapped[UUID | None]
     quarantine_id: Mapped[int | None]
     seen_at: Mapped[datetime]

@@ -26,36 +26,36 @@ class SourceMemory:
         self._now = now
 
     def cursor(self, folder: str, uidvalidity: int) -> Cursor | None:
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             row = session.get(FolderCursor, (self._source_name, folder, uidvalidity))
             return _cursor(row) if row else None
 
     def first_bound(self, folder: str) -> Cursor | None:
         mine = (FolderCursor.source_name == self._source_name, FolderCursor.folder == folder)
         oldest = select(FolderCursor).where(*mine).order_by(FolderCursor.opened_at, FolderCursor.uidvalidity)
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             row = session.scalars(oldest.limit(1)).first()
             return _cursor(row) if row else None
 
     def remember(self, cursor: Cursor) -> None:
-        with self._database.write() as session:
+        with self._database.write(source=self._source_name) as session:
             move_cursor(session, self._source_name, cursor, self._now())
 
     def known(self, folder: str, fingerprints: Collection[Fingerprint]) -> set[Fingerprint]:
         wanted = {fingerprint.message_id_sha256 for fingerprint in fingerprints} - {""}
         found: set[Fingerprint] = set()
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             for piece in pieces(sorted(wanted)):
                 found.update(self._sightings(session, folder, piece))
         return found & set(fingerprints)
 
     def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             rows = sorted(self._staying(session, Verdict.UNREADABLE), key=lambda row: (row.seen_at, row.uid))
             return [place_of(row) for row in rows if (row.folder, row.uidvalidity) == (folder, uidvalidity)]
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             newest = _newest_org(session)
             stale = [
                 place_of(row)
@@ -67,7 +67,7 @@ class SourceMemory:
 
     def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
         done: list[KnownFile] = []
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             for piece in pieces(sorted(file_names)):
                 mine = (Sighting.source_name == self._source_name, Sighting.file_name.in_(piece))
                 # What every place in a Maildir has, said so that the index reaches the name.
@@ -77,12 +77,12 @@ class SourceMemory:
         return done
 
     def owed(self) -> Sequence[KnownFile]:
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             rows = unsettled_rows(session, self._source_name)
             return [_file(row) for row in rows if row.file_name]
 
     def left_alone(self) -> Sequence[KnownFile]:
-        with self._database.read() as session:
+        with self._database.read(source=self._source_name) as session:
             newest = _newest_org(session)
             left = self._staying(session, Verdict.LEFT)
             return [_file(row) for row in left if newest is None or row.seen_at > newest]
@@ -90,10 +90,11 @@ class SourceMemory:
     def _staying(self, session: Session, verdict: Verdict) -> Sequence[Sighting]:
         """Return the sightings of copies that stayed where they are: few, and all of them unsettled.
 
-        Nothing more is asked of the database, or SQLite would prefer an index over all that was ever seen.
+        In the order of their index, or SQLite would prefer another one, over all that was ever seen.
         """
         mine = (Sighting.source_name == self._source_name, Sighting.settled_at.is_(None))
-        return session.scalars(select(Sighting).where(*mine, Sighting.verdict == verdict.value)).all()
+        staying = select(Sighting).where(*mine, Sighting.verdict == verdict.value)
+        return session.scalars(staying.order_by(Sighting.id)).all()
 
     def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
         mine = (Sighting.source_name == self._source_name, Sighting.folder == folder)

@@ -1,4 +1,7 @@
-"""The tables of one org's mail: message, part ledger, document; and the orgs themselves."""
+"""The tables of one org's mail: message, part ledger, document; and the orgs themselves.
+
+Every key of an org's table begins with the org: what another org has can then not even be guessed at.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     ForeignKey,
     ForeignKeyConstraint,
@@ -15,14 +17,11 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from postroom.core.lifecycle import Status
-from postroom.db.types import CleanText, UtcDateTime, words_of
-
-_OPEN = text("status IN ('received', 'stored')")
+from postroom.db.types import CleanJson, CleanText, UtcDateTime, words_of
 
 
 class Base(DeclarativeBase):
@@ -32,8 +31,8 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         str: CleanText,
         int: BigInteger().with_variant(Integer(), "sqlite"),  # SQLite counts ids up only in an INTEGER
-        dict[str, Any]: JSON(none_as_null=True),
-        list[str]: JSON,
+        dict[str, Any]: CleanJson,
+        list[str]: CleanJson,
         Status: words_of(Status),
     }
 
@@ -69,13 +68,11 @@ class InboundMessage(Base):
     __tablename__ = "inbound_message"
     __table_args__ = (
         UniqueConstraint("org_id", "source", "source_message_id"),
-        UniqueConstraint("org_id", "id"),
         Index("ix_inbound_message_received", "org_id", "received_at"),
         Index("ix_inbound_message_status", "org_id", "status"),
-        Index("ix_inbound_message_due", "next_attempt_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     )
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("org.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID] = mapped_column(ForeignKey("org.id"))
     source: Mapped[str] = mapped_column(String(8))
     source_message_id: Mapped[str]
     from_address: Mapped[str | None]
@@ -104,9 +101,9 @@ class Part(Base):
     __table_args__ = (
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
     )
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID]
     content_type: Mapped[str]
     sniffed: Mapped[str | None]
     filename: Mapped[str | None]
@@ -126,13 +123,13 @@ class Document(Base):
 
     __tablename__ = "document"
     __table_args__ = (
-        UniqueConstraint("message_id", "part_path"),
+        UniqueConstraint("org_id", "message_id", "part_path"),
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
         Index("ix_document_created", "org_id", "created_at"),
         Index("ix_document_sha256", "org_id", "sha256"),
     )
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    org_id: Mapped[UUID]
     message_id: Mapped[UUID]
     part_path: Mapped[str]
     filename: Mapped[str]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from postroom.core.routing import is_slug
 from postroom.db.copies import pieces
 from postroom.db.engine import Database
-from postroom.db.inbox import new_id
+from postroom.db.ids import new_id
 from postroom.db.models import OrgAlias, OrgRow
 from postroom.db.values import Org
 from postroom.errors import OrgUnknown, UsageFault

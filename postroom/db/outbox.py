@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
 
 from postroom.core.announcement import Announcement
 from postroom.db.engine import Database
-from postroom.db.machinery import Outbox
+from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
+from postroom.db.scopes import acting_for
+from postroom.db.values import Owed, Untold, WorkState
+from postroom.db.workbench import close_or_owe, take_due
+from postroom.errors import LeaseLost
 
 
 class SqlOutbox:
@@ -21,27 +26,50 @@ class SqlOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, *, limit: int, now: datetime) -> list[Announcement]:
-        owed = (
-            select(Outbox, OrgRow.slug, InboundMessage.source_message_id, Document)
-            .join(OrgRow, OrgRow.id == Outbox.org_id)
-            .join(InboundMessage, InboundMessage.id == Outbox.message_id)
-            .outerjoin(Document, Document.id == Outbox.document_id)
-            .where(Outbox.announced_at.is_(None), Outbox.due_at <= now)
-            .order_by(Outbox.due_at, Outbox.id)
-            .limit(limit)
-        )
-        with self._database.read() as session:
-            return [_announcement(*row) for row in session.execute(owed)]
-
-    def announced(self, event_id: UUID, now: datetime) -> None:
+    def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
+        until = now + timedelta(seconds=lease_seconds)
         with self._database.write() as session:
-            session.execute(update(Outbox).where(Outbox.id == event_id).values(announced_at=now))
+            taken = take_due(session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now)
+            return [owed for org_id, some in taken for owed in _owed(session, org_id, some, now)]
 
-    def failed(self, event_id: UUID, error: Mapping[str, Any], retry_at: datetime) -> None:
-        facts = {"attempts": Outbox.attempts + 1, "error_json": dict(error), "due_at": retry_at}
-        with self._database.write() as session:
-            session.execute(update(Outbox).where(Outbox.id == event_id).values(**facts))
+    def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
+        ours = (Work.message_id == owed.message_id, Work.token == owed.token)
+        with self._database.write(org=owed.org_id) as session:
+            held = update(Work).where(*ours).values(holder=Work.holder).returning(Work.message_id)
+            if session.execute(held).scalar_one_or_none() is None:
+                raise LeaseLost(f"the announcements of {owed.message_id} went to another worker")
+            mine = (Outbox.org_id == owed.org_id, Outbox.id.in_(told))
+            session.execute(update(Outbox).where(*mine).values(announced_at=now))
+            for failed in untold:
+                _put_off(session, owed.org_id, failed)
+            close_or_owe(session, (owed.org_id, owed.message_id), now)
+
+
+def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
+    facts = {"attempts": Outbox.attempts + 1, "error_json": dict(failed.error), "due_at": failed.retry_at}
+    mine = (Outbox.org_id == org_id, Outbox.id == failed.event_id)
+    session.execute(update(Outbox).where(*mine).values(**facts))
+
+
+def _owed(session: Session, org_id: UUID, some: Sequence[Work], now: datetime) -> list[Owed]:
+    """Return what is owed and due of one org's messages, the longest owed first."""
+    slug = session.scalars(select(OrgRow.slug).where(OrgRow.id == org_id)).one()
+    message = and_(InboundMessage.org_id == Outbox.org_id, InboundMessage.id == Outbox.message_id)
+    document = and_(Document.org_id == Outbox.org_id, Document.id == Outbox.document_id)
+    due = (
+        select(Outbox, InboundMessage.source_message_id, Document)
+        .join(InboundMessage, message)
+        .outerjoin(Document, document)
+        .where(Outbox.org_id == org_id, Outbox.message_id.in_([work.message_id for work in some]))
+        .where(Outbox.announced_at.is_(None), Outbox.due_at <= now)
+        .order_by(Outbox.due_at, Outbox.id)
+    )
+    with acting_for(session, org_id):
+        rows = session.execute(due).all()
+    found: dict[UUID, list[Announcement]] = {work.message_id: [] for work in some}
+    for row, source_message_id, its_document in rows:
+        found[row.message_id].append(_announcement(row, slug, source_message_id, its_document))
+    return [Owed(work.message_id, org_id, work.token, tuple(found[work.message_id])) for work in some]
 
 
 def _announcement(row: Outbox, slug: str, source_message_id: str, document: Document | None) -> Announcement:

@@ -7,9 +7,19 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from postroom.core.announcement import Announcement
 from postroom.core.places import Place
-from postroom.db.values import Claim, Existing, Fence, Intake, Key, LedgerPart, NewMessage, Org
+from postroom.db.values import (
+    Claim,
+    Existing,
+    Fence,
+    Intake,
+    Key,
+    LedgerPart,
+    NewMessage,
+    Org,
+    Owed,
+    Untold,
+)
 
 
 class Directory(Protocol):
@@ -91,16 +101,16 @@ class Workbench(Protocol):
 class OutboxQueue(Protocol):
     """The announcements that are owed."""
 
-    def due(self, *, limit: int, now: datetime) -> list[Announcement]:
-        """Return up to `limit` announcements that are owed and due, oldest first."""
+    def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
+        """Return up to `limit` messages with announcements that are due, leased to `holder`."""
         ...
 
-    def announced(self, event_id: UUID, now: datetime) -> None:
-        """Record that the next system has it."""
-        ...
+    def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
+        """Record which announcements of a claimed message the next system has, and which wait.
 
-    def failed(self, event_id: UUID, error: Mapping[str, Any], retry_at: datetime) -> None:
-        """Record a failed try and when the next one is due."""
+        Raises LeaseLost when the claim is no longer ours; nothing is written then, and whoever has it now
+        announces again.
+        """
         ...
 
 

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from postroom.db.engine import Database
+from postroom.db.ids import NOBODY
 from postroom.db.machinery import Quarantine, Sighting
 from postroom.errors import NotFound
 
@@ -19,6 +21,7 @@ ASSIGNING = "assigning"  # an org was chosen; its row may not be written yet, so
 ASSIGNED = "assigned"
 DROPPED = "dropped"
 _OPEN = (HELD, ASSIGNING)
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,25 @@ class SqlQuarantine:
 
     def held(self, *, state: str | None = HELD, limit: int | None = None) -> Iterator[HeldMail]:
         """Yield the entries in that state, or in any where it is None, oldest first."""
-        query = select(Quarantine).order_by(Quarantine.id).limit(limit)
+        query = select(Quarantine).order_by(Quarantine.id)
         if state is not None:
             query = query.where(Quarantine.state.in_(_OPEN if state == HELD else (state,)))
-        with self._database.read() as session:
-            for row in session.scalars(query.execution_options(yield_per=500)):
-                yield _held(row)
+        return islice(self._paged(query), limit)
+
+    def _paged(self, query: Select[Quarantine]) -> Iterator[HeldMail]:
+        """Yield all that `query` finds; no transaction stays open while the reader takes its time."""
+        after = 0
+        while True:
+            with self._database.read(org=NOBODY) as session:
+                rows = session.scalars(query.where(Quarantine.id > after).limit(_PAGE)).all()
+            yield from map(_held, rows)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].id
 
     def entry(self, entry_id: int) -> HeldMail:
         """Return one entry in any state.  Raises NotFound."""
-        with self._database.read() as session:
+        with self._database.read(org=NOBODY) as session:
             row = session.get(Quarantine, entry_id)
             if row is None:
                 raise NotFound(f"there is no quarantine entry {entry_id}", fix="postroom quarantine list")
@@ -70,9 +82,10 @@ class SqlQuarantine:
         """
         bare = message_id.strip()
         digests = {hashlib.sha256(text.encode()).hexdigest() for text in (bare, f"<{bare}>")}
-        seen = select(Sighting.quarantine_id).where(Sighting.message_id_sha256.in_(digests))
+        nobodys = (Sighting.org_id == NOBODY, Sighting.message_id_sha256.in_(digests))
+        seen = select(Sighting.quarantine_id).where(*nobodys, Sighting.quarantine_id.is_not(None))
         query = select(Quarantine).where(Quarantine.id.in_(seen)).order_by(Quarantine.id)
-        with self._database.read() as session:
+        with self._database.read(org=NOBODY) as session:
             return [_held(row) for row in session.scalars(query)]
 
     def choose(self, entry_id: int, org_id: UUID) -> bool:
@@ -80,7 +93,7 @@ class SqlQuarantine:
 
         The choice is final, so that two people never give one mail to two orgs; the same one may be repeated.
         """
-        with self._database.write() as session:
+        with self._database.write(org=NOBODY) as session:
             again = (Quarantine.state == ASSIGNING) & (Quarantine.assigned_org_id == org_id)
             chosen = session.execute(
                 update(Quarantine)
@@ -92,13 +105,13 @@ class SqlQuarantine:
 
     def assigned(self, entry_id: int, now: datetime) -> None:
         """Record that the chosen org has the mail; may be repeated."""
-        with self._database.write() as session:
+        with self._database.write(org=NOBODY) as session:
             chosen = (Quarantine.id == entry_id, Quarantine.state == ASSIGNING)
             session.execute(update(Quarantine).where(*chosen).values(state=ASSIGNED, resolved_at=now))
 
     def drop(self, entry_id: int, now: datetime) -> bool:
         """Close a held entry without giving it to anybody; False if it is not held any more."""
-        with self._database.write() as session:
+        with self._database.write(org=NOBODY) as session:
             dropped = session.execute(
                 update(Quarantine)
                 .where(Quarantine.id == entry_id, Quarantine.state == HELD)
@@ -109,7 +122,7 @@ class SqlQuarantine:
 
     def count(self) -> int:
         """Return how many mails are held."""
-        with self._database.read() as session:
+        with self._database.read(org=NOBODY) as session:
             held = select(func.count()).select_from(Quarantine).where(Quarantine.state.in_(_OPEN))
             return session.scalar(held) or 0
 

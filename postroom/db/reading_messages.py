@@ -103,10 +103,12 @@ def _page(
 
 
 def _of(org: OrgEntry) -> Select[InboundMessage, int, int]:
-    # By the message alone, for which there is an index; by org too, SQLite would count through all it has.
     documents = (
-        select(func.count()).select_from(Document).where(Document.message_id == InboundMessage.id)
-    ).correlate(InboundMessage)
+        select(func.count())
+        .select_from(Document)
+        .where(Document.org_id == InboundMessage.org_id, Document.message_id == InboundMessage.id)
+        .correlate(InboundMessage)
+    )
     duplicates = (
         select(func.count())
         .select_from(Sighting)
@@ -129,7 +131,7 @@ def _conditions(org: OrgEntry, wanted: MessageFilter) -> Iterator[Any]:
 
 
 def _views(database: Database, org: OrgEntry, query: Select[InboundMessage, int, int]) -> list[MessageView]:
-    with database.read() as session:
+    with database.read(org=org.id) as session:
         return [_view(org, *row) for row in session.execute(query)]
 
 

@@ -17,7 +17,7 @@ from postroom.db.machinery import Sighting, SourceState, Work
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
-from postroom.db.values import STAYING, Verdict
+from postroom.db.values import STAYING, Verdict, WorkState
 
 _TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
 
@@ -53,7 +53,7 @@ def copies_since(database: Database, source_name: str, since: datetime) -> int:
     seen = (Sighting.source_name == source_name, Sighting.seen_at >= since)
     by_hand = Sighting.file_name.startswith(OUT_OF_QUARANTINE)
     copies = select(*spot).where(*seen, not_(by_hand)).distinct().subquery()
-    with database.read() as session:
+    with database.read(source=source_name) as session:
         return session.scalar(select(func.count()).select_from(copies)) or 0
 
 
@@ -62,30 +62,45 @@ def oldest_unsettled(database: Database) -> dict[str, datetime]:
 
     Copies that were left alone on purpose do not count, nor do those that cannot be read.
     """
+    found = {name: _oldest_unsettled(database, name) for name in _ever_polled(database)}
+    return {name: oldest for name, oldest in found.items() if oldest is not None}
+
+
+def _oldest_unsettled(database: Database, source_name: str) -> datetime | None:
     waiting = (Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
-    oldest = select(Sighting.source_name, func.min(Sighting.internal_date)).where(*waiting)
-    with database.read() as session:
-        return dict(session.execute(oldest.group_by(Sighting.source_name)).all())
+    oldest = select(func.min(Sighting.internal_date)).where(Sighting.source_name == source_name, *waiting)
+    with database.read(source=source_name) as session:
+        return session.scalar(oldest)
 
 
 def was_seen(database: Database, source_name: str | None = None) -> bool:
-    """Return whether any copy was ever seen, in this source or in any."""
-    query = select(Sighting.id).limit(1)
-    if source_name is not None:
-        query = query.where(Sighting.source_name == source_name)
-    with database.read() as session:
+    """Return whether any copy was ever seen, in this source or in any that was ever polled."""
+    names = _ever_polled(database) if source_name is None else [source_name]
+    return any(_was_seen(database, name) for name in names)
+
+
+def _was_seen(database: Database, source_name: str) -> bool:
+    query = select(Sighting.id).where(Sighting.source_name == source_name).limit(1)
+    with database.read(source=source_name) as session:
         return session.scalar(query) is not None
+
+
+def _ever_polled(database: Database) -> Sequence[str]:
+    with database.read() as session:
+        return session.scalars(select(SourceState.source_name)).all()
 
 
 def queue(database: Database, now: datetime) -> Queue:
     """Return the depth of the queue over all orgs, from the table that holds ids and times only."""
+    open_ones = Work.state.in_((WorkState.RECEIVED, WorkState.STORED))
     with database.read() as session:
         depth = dict(session.execute(select(Work.state, func.count()).group_by(Work.state)).all())
-        due = session.scalar(select(func.count()).select_from(Work).where(Work.due_at <= now)) or 0
-        oldest = session.scalar(select(Work.message_id).order_by(Work.message_id).limit(1))
+        is_due = (open_ones, Work.due_at <= now)
+        due = session.scalar(select(func.count()).select_from(Work).where(*is_due)) or 0
+        oldest = session.scalar(select(Work.message_id).where(open_ones).order_by(Work.message_id).limit(1))
     return Queue(
-        received=depth.get(Status.RECEIVED, 0),
-        stored=depth.get(Status.STORED, 0),
+        received=depth.get(WorkState.RECEIVED, 0),
+        stored=depth.get(WorkState.STORED, 0),
         due=due,
         oldest_at=made_at(oldest) if oldest else None,
     )
@@ -101,7 +116,7 @@ def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter
     total, by_source = 0, Counter[str]()
     for org in orgs:
         failed = (InboundMessage.org_id == org.id, InboundMessage.status == Status.FAILED)
-        with database.read() as session:
+        with database.read(org=org.id) as session:
             total += session.scalar(select(func.count()).select_from(InboundMessage).where(*failed)) or 0
             came = (
                 select(Sighting.source_name, func.count(Sighting.message_id.distinct()))
@@ -117,6 +132,6 @@ def counts_of(database: Database, org: OrgEntry) -> tuple[dict[Status, int], int
     """Return the org's messages by status, and its documents."""
     by_status = select(InboundMessage.status, func.count()).where(InboundMessage.org_id == org.id)
     kept = select(func.count()).select_from(Document).where(Document.org_id == org.id)
-    with database.read() as session:
+    with database.read(org=org.id) as session:
         found = dict(session.execute(by_status.group_by(InboundMessage.status)).all())
         return {status: found.get(status, 0) for status in Status}, session.scalar(kept) or 0

@@ -8,10 +8,13 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from postroom.db.engine import Database
+from postroom.db.fences import fence, lift
 from postroom.errors import SchemaMismatch
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test holds it equal to the one in migrations/versions."""
+
+_UPGRADING = 0x706F7374726F6F6D  # the advisory lock of an upgrade: "postroom" in hexadecimal
 
 
 def revision(database: Database) -> str | None:
@@ -24,13 +27,20 @@ def upgrade(database: Database) -> bool:
     """Bring the database to HEAD; return whether anything had to be done.
 
     All of it is one transaction, and a second process that starts meanwhile waits for it and finds it done.
-    Raises SchemaMismatch when the database is newer than this postroom.
+    Raises SchemaMismatch when the database is newer than this postroom, or was never upgraded by its owner.
     """
     if revision(database) == HEAD:
         return False
     with database.write() as session:
         connection = session.connection()
+        _wait_for_others(connection)
         return _revision(connection) != HEAD and _upgrade(connection)
+
+
+def mend_fences(database: Database) -> None:
+    """Put row level security in force again, whatever somebody did to it; the role owns the tables."""
+    with database.write() as session:
+        fence(session.connection())
 
 
 def require_head(database: Database) -> None:
@@ -59,10 +69,20 @@ def _upgrade(connection: Connection) -> bool:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
+    lift(connection)
     try:
         command.upgrade(config, HEAD)
     except CommandError as error:
         raise SchemaMismatch(
             f"the database was made by another postroom: {error}", fix="install the newest postroom"
         ) from error
+    fence(connection)
     return True
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Let one process at a time upgrade; SQLite's write lock does it there (db/sqlite.py)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADING})

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
+from postroom.db.ids import NOBODY
 from postroom.db.machinery import Outbox, Quarantine, Sighting
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading_messages import MessageView
-from postroom.db.values import Verdict
+from postroom.db.scopes import acting_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Story:
 
 def story(database: Database, org: OrgEntry, message: MessageView) -> Story:
     """Return the story of one of the org's messages, as one state of the database has it."""
-    with database.read() as session:
+    with database.read(org=org.id) as session:
         rows = _sightings(session, org, message)
         held = _held(session, org, rows)
         return Story(
@@ -124,30 +125,19 @@ def _held(session: Session, org: OrgEntry, rows: Sequence[Sighting]) -> Held | N
 
 def _copies(session: Session, rows: Sequence[Sighting], held: Held | None) -> list[CopySeen]:
     """Return the copies in the order they were met, those among them that went to quarantine first."""
-    copies = [*rows, *_recognised(session, rows)]
+    copies = list(rows)
     if held:
-        copies += session.scalars(select(Sighting).where(Sighting.quarantine_id == held.id))
+        nobodys = select(Sighting).where(Sighting.org_id == NOBODY, Sighting.quarantine_id == held.id)
+        with acting_for(session, NOBODY):
+            copies += session.scalars(nobodys)
     copies.sort(key=lambda row: row.id)
     names = CopySeen.__slots__
     return [CopySeen(**{name: getattr(row, name) for name in names}) for row in copies]
 
 
-def _recognised(session: Session, rows: Sequence[Sighting]) -> list[Sighting]:
-    """Return the copies that were known by the fingerprint of one of these, and so never read again."""
-    look = {(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows}
-    found: list[Sighting] = []
-    for source_name, folder in {(row.source_name, row.folder) for row in rows}:
-        spot = (Sighting.source_name == source_name, Sighting.folder == folder)
-        known = Sighting.message_id_sha256.in_({digest for digest, _, _ in look if digest})
-        found += session.scalars(
-            select(Sighting).where(*spot, known, Sighting.verdict == Verdict.KNOWN.value)
-        )
-    return [row for row in found if (row.message_id_sha256, row.internal_date, row.size_bytes) in look]
-
-
 def _parts(session: Session, org: OrgEntry, message: MessageView) -> list[PartLine]:
-    # By the message alone, which is the org's and has an index; by org too, SQLite would read all it has.
-    kept = select(Document.part_path, Document.id).where(Document.message_id == message.id)
+    of_it = (Document.org_id == org.id, Document.message_id == message.id)
+    kept = select(Document.part_path, Document.id).where(*of_it)
     documents = dict(session.execute(kept).all())
     names = [name for name in PartLine.__slots__ if name != "document"]
     mine = (Part.org_id == org.id, Part.message_id == message.id)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Enum, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -42,6 +44,26 @@ class CleanText(TypeDecorator[str]):
         if value is None:
             return None
         return _UNSTORABLE.sub("\ufffd", value)
+
+
+class CleanJson(TypeDecorator[Any]):
+    """JSON whose texts are as clean as CleanText; None is NULL, never the JSON word for it."""
+
+    impl = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return _cleaned(value)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_cleaned(each) for each in value]
+    return value
 
 
 def words_of(enum: type[StrEnum]) -> Enum:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from postroom.core.announcement import Announcement
 from postroom.core.lifecycle import Status
 from postroom.core.places import Cursor, Place
 
@@ -29,6 +30,14 @@ class Verdict(StrEnum):
 
 
 STAYING = (Verdict.LEFT.value, Verdict.UNREADABLE.value)  # at their source, never settled, met again
+
+
+class WorkState(StrEnum):
+    """What a message waits for; the words of the first two are those of its status."""
+
+    RECEIVED = "received"  # for its bytes to be archived
+    STORED = "stored"  # for its documents to be taken out
+    OWED = "owed"  # for the next system to be told
 
 
 class Key(NamedTuple):
@@ -148,6 +157,25 @@ class Claim:
     size_bytes: int
     attempts: int
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A message with announcements that this worker may make until its lease ends, oldest first."""
+
+    message_id: UUID
+    org_id: UUID
+    token: int
+    announcements: tuple[Announcement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An announcement that failed: why, and when it is tried again."""
+
+    event_id: UUID
+    error: Mapping[str, Any]
+    retry_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

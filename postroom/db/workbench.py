@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
-from postroom.db.inbox import advance, new_id
+from postroom.db.ids import new_id
+from postroom.db.inbox import RowId, advance
 from postroom.db.ledger import write_ledger
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
-from postroom.db.values import Claim, LedgerPart
+from postroom.db.scopes import acting_for
+from postroom.db.values import Claim, LedgerPart, WorkState
 from postroom.errors import LeaseLost
 
 
@@ -28,18 +32,8 @@ class SqlWorkbench:
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write() as session:
-            due = (
-                select(Work)
-                .where(Work.state == Status.STORED, Work.due_at <= now, _is_free(now))
-                .order_by(Work.due_at, Work.message_id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            claims = []
-            for work in session.scalars(due).all():
-                work.holder, work.leased_until, work.token = holder, until, work.token + 1
-                claims.append(_claim(session, work))
-            return claims
+            taken = take_due(session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now)
+            return [claim for org_id, some in taken for claim in _claims(session, org_id, some)]
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
@@ -48,41 +42,43 @@ class SqlWorkbench:
                 session.execute(update(Work).where(*_ours(claim)).values(leased_until=until))
 
     def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
-        with self._database.write() as session:
-            _close(session, claim)
+        with self._database.write(org=claim.org_id) as session:
+            _require_ours(session, claim)
             facts = {
                 "attempts": claim.attempts + 1,
                 "next_attempt_at": None,
                 "error_json": _only_history(session, claim),
                 "updated_at": now,
             }
-            if not advance(session, claim.message_id, Status.STORED, Status.PARSED, **facts):
+            if not advance(session, _row(claim), Status.STORED, Status.PARSED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
             documents = write_ledger(session, claim, parts, now)
             for document in documents:
                 session.add(_owed(claim, "document.created", now, document))
+            close_or_owe(session, _row(claim), now)
             return len(documents)
 
     def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:
         due_at = now + timedelta(seconds=pause_seconds)
-        with self._database.write() as session:
+        with self._database.write(org=claim.org_id) as session:
             _reopen(session, claim, due_at)
             session.execute(_message(claim).values(next_attempt_at=due_at, updated_at=now))
 
     def attempt_failed(
         self, claim: Claim, error: Mapping[str, Any], now: datetime, *, retry_at: datetime | None
     ) -> None:
-        with self._database.write() as session:
+        with self._database.write(org=claim.org_id) as session:
             facts: dict[str, Any] = {"attempts": claim.attempts + 1, "updated_at": now}
             facts |= {"next_attempt_at": retry_at, "error_json": _with_history(session, claim, error)}
             if retry_at is not None:
                 _reopen(session, claim, retry_at)
                 session.execute(_message(claim).values(**facts))
                 return
-            _close(session, claim)
-            if not advance(session, claim.message_id, Status.STORED, Status.FAILED, **facts):
+            _require_ours(session, claim)
+            if not advance(session, _row(claim), Status.STORED, Status.FAILED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
             session.add(_owed(claim, "message.failed", now, None))
+            close_or_owe(session, _row(claim), now)
 
     def rescue(self, now: datetime) -> int:
         with self._database.write() as session:
@@ -96,34 +92,84 @@ class SqlWorkbench:
             return len(freed.all())
 
 
+def take_due(
+    session: Session, state: WorkState, *, limit: int, holder: str, until: datetime, now: datetime
+) -> list[tuple[UUID, list[Work]]]:
+    """Lease up to `limit` due rows of that state to `holder`, the longest due first; return them by org.
+
+    Rows that another transaction is just taking are passed over, not waited for.
+    """
+    due = (
+        select(Work)
+        .where(
+            Work.state == state,
+            Work.due_at <= now,
+            or_(Work.leased_until.is_(None), Work.leased_until <= now),
+        )
+        .order_by(Work.due_at, Work.message_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = session.scalars(due).all()
+    for work in taken:
+        work.holder, work.leased_until, work.token = holder, until, work.token + 1
+    in_order = sorted(taken, key=lambda work: work.org_id)
+    return [(org_id, list(some)) for org_id, some in groupby(in_order, key=lambda work: work.org_id)]
+
+
+def close_or_owe(session: Session, row: RowId, now: datetime) -> None:
+    """End the work on a message that is at its end, or let it wait until the next system was told.
+
+    The caller holds the work row, and the session acts for the message's org.
+    """
+    session.flush()
+    org_id, message_id = row
+    owed = (Outbox.org_id == org_id, Outbox.message_id == message_id, Outbox.announced_at.is_(None))
+    next_at = session.scalar(select(func.min(Outbox.due_at)).where(*owed))
+    if next_at is None:
+        session.execute(delete(Work).where(Work.message_id == message_id))
+        return
+    waits = {"state": WorkState.OWED, "due_at": next_at, "holder": None, "leased_until": None}
+    session.execute(update(Work).where(Work.message_id == message_id).values(**waits))
+
+
 def _ours(claim: Claim) -> tuple[Any, ...]:
-    return Work.message_id == claim.message_id, Work.token == claim.token
+    return Work.org_id == claim.org_id, Work.message_id == claim.message_id, Work.token == claim.token
 
 
-def _is_free(now: datetime) -> Any:
-    return or_(Work.leased_until.is_(None), Work.leased_until <= now)
+def _row(claim: Claim) -> RowId:
+    return claim.org_id, claim.message_id
 
 
-def _claim(session: Session, work: Work) -> Claim:
-    message = session.get_one(InboundMessage, work.message_id)
-    slug = session.scalars(select(OrgRow.slug).where(OrgRow.id == work.org_id)).one()
+def _claims(session: Session, org_id: UUID, some: Sequence[Work]) -> list[Claim]:
+    """Return the claims of one org's messages; in the order of their ids."""
+    by_id = {work.message_id: work for work in some}
+    mine = (InboundMessage.org_id == org_id, InboundMessage.id.in_(by_id))
+    slug = session.scalars(select(OrgRow.slug).where(OrgRow.id == org_id)).one()
+    with acting_for(session, org_id):
+        messages = session.scalars(select(InboundMessage).where(*mine).order_by(InboundMessage.id)).all()
+    return [_claim(slug, message, by_id[message.id].token) for message in messages]
+
+
+def _claim(slug: str, message: InboundMessage, token: int) -> Claim:
     assert message.raw_key is not None  # noqa: S101  (a STORED row has one; db/inbox.py writes both together)
     return Claim(
-        message_id=work.message_id,
-        org_id=work.org_id,
+        message_id=message.id,
+        org_id=message.org_id,
         org=slug,
         source_message_id=message.source_message_id,
         raw_key=message.raw_key,
         raw_sha256=message.raw_sha256,
         size_bytes=message.size_bytes,
         attempts=message.attempts,
-        token=work.token,
+        token=token,
     )
 
 
-def _close(session: Session, claim: Claim) -> None:
-    gone = session.execute(delete(Work).where(*_ours(claim)).returning(Work.message_id))
-    if gone.scalar_one_or_none() is None:
+def _require_ours(session: Session, claim: Claim) -> None:
+    """Return if the claim is still ours; the transaction then holds its row.  Raises LeaseLost."""
+    held = update(Work).where(*_ours(claim)).values(holder=Work.holder).returning(Work.message_id)
+    if session.execute(held).scalar_one_or_none() is None:
         raise LeaseLost(f"message {claim.message_id} went to another worker")
 
 
@@ -156,7 +202,7 @@ def _only_history(session: Session, claim: Claim) -> dict[str, Any] | None:
 
 
 def _history(session: Session, claim: Claim) -> list[Any]:
-    failed = session.get_one(InboundMessage, claim.message_id).error_json or {}
+    failed = session.get_one(InboundMessage, _row(claim)).error_json or {}
     return list(failed.get("attempts", []))
 
 

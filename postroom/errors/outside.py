@@ -1,4 +1,4 @@
-"""What the outside world does to postroom: archive, database, mail servers."""
+"""What the outside world does to postroom: archive and mail servers."""
 
 from __future__ import annotations
 
@@ -24,48 +24,6 @@ class SourceVanished(PermanentError):
     """
 
     code = "E-SOURCE-VANISHED"
-
-
-# --- database ------------------------------------------------------------------------------------
-
-
-class DatabaseUnavailable(TransientError):
-    """The database cannot be reached, is locked, or its disk is full.
-
-    Look at the disk and at `db.url`. Nothing is lost: every mail stays in its mailbox until it is back.
-    """
-
-    code = "E-DB"
-
-
-class DatabaseCorrupt(OperatorError):
-    """The SQLite file is damaged or is no database.
-
-    Stop postroom, move the file away with those beside it that end with -wal and -shm, and restore a backup.
-    The archive still holds every mail: what the backup does not know is taken again from it with
-    `postroom ingest`.
-    """
-
-    code = "E-DB-CORRUPT"
-    exit = Exit.IO
-
-
-class SchemaMismatch(OperatorError):
-    """The database has another schema revision than this postroom.
-
-    Run `postroom db upgrade`, or, where the database is newer, install the newer postroom.
-    """
-
-    code = "E-DB-SCHEMA"
-
-
-class LeaseLost(TransientError):
-    """Another postroom took over this piece of work, so what this one did was thrown away.
-
-    Nothing to do: the other one finishes the work.
-    """
-
-    code = "E-LEASE-LOST"
 
 
 # --- sources -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from postroom.core.retry import pause_seconds
-from postroom.db.values import Claim, Fence
+from postroom.db.values import Claim, Fence, Owed
 from postroom.errors import (
     LeaseLost,
     PinnedOrgMissing,
@@ -31,7 +31,7 @@ from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _CLAIMED_AT_ONCE = 20
-_ANNOUNCED_AT_ONCE = 100
+_ANNOUNCED_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 
 
@@ -195,18 +195,25 @@ def announce_due(house: House) -> int:
     """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
     taken = 0
     while not house.stopping.is_set():
-        owed = house.outbox.due(limit=_ANNOUNCED_AT_ONCE, now=house.now())
-        for announcement in owed:
-            taken += announce(
-                announcement,
-                notifier=house.notifier,
-                outbox=house.outbox,
-                now=house.now,
-                jitter=house.jitter,
-            )
-        if len(owed) < _ANNOUNCED_AT_ONCE:
+        seconds = house.pace.lease_seconds
+        claimed = house.outbox.claim(
+            limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
+        )
+        taken += sum(announce_one(owed, house) for owed in claimed)
+        if len(claimed) < _ANNOUNCED_AT_ONCE:
             break
     return taken
+
+
+def announce_one(owed: Owed, house: House) -> int:
+    """Announce what is owed of one claimed message; return how many the next system took."""
+    try:
+        return announce(
+            owed, notifier=house.notifier, outbox=house.outbox, now=house.now, jitter=house.jitter
+        )
+    except LeaseLost as error:
+        _log.warning("passed over", row=str(owed.message_id), code=error.code, error=str(error))
+        return 0
 
 
 def rescue_stalled(house: House) -> int:

@@ -10,6 +10,7 @@ import structlog
 from postroom.core.announcement import Announcement
 from postroom.core.retry import pause_seconds
 from postroom.db.protocols import OutboxQueue
+from postroom.db.values import Owed, Untold
 from postroom.errors import PostroomError
 from postroom.notify.notifier import Notifier
 
@@ -19,18 +20,36 @@ _CAP_SECONDS = 3600.0
 
 
 def announce(
-    announcement: Announcement,
+    owed: Owed,
     *,
     notifier: Notifier,
     outbox: OutboxQueue,
     now: Callable[[], datetime],
     jitter: Callable[[], float],
-) -> bool:
-    """Send one announcement and strike it off; return False when it failed and will be tried again.
+) -> int:
+    """Send what is owed of one message and strike it off; return how much the next system took.
 
-    A crash between the two sends it again with the same event id, which is what the receiver knows it by.
-    Raises DatabaseUnavailable.
+    What failed is tried again later.  A crash before it is struck off sends it again with the same event ids,
+    which is what the receiver knows it by.  Raises DatabaseUnavailable, LeaseLost.
     """
+    untold = [
+        failed
+        for announcement in owed.announcements
+        if (failed := _send(announcement, notifier, now, jitter)) is not None
+    ]
+    waiting = {failed.event_id for failed in untold}
+    told = [each.event_id for each in owed.announcements if each.event_id not in waiting]
+    outbox.conclude(owed, told, untold, now())
+    return len(told)
+
+
+def _send(
+    announcement: Announcement,
+    notifier: Notifier,
+    now: Callable[[], datetime],
+    jitter: Callable[[], float],
+) -> Untold | None:
+    """Send one announcement; return why it failed and when it is tried again, or None."""
     try:
         notifier.send(announcement)
     except PostroomError as error:
@@ -38,8 +57,6 @@ def announce(
             announcement.attempts + 1, first=_FIRST_SECONDS, cap=_CAP_SECONDS, jitter=jitter()
         )
         record = {"code": error.code, "message": str(error), "at": now().isoformat()}
-        outbox.failed(announcement.event_id, record, now() + timedelta(seconds=pause))
         _log.warning("not announced", event_id=str(announcement.event_id), code=error.code, error=str(error))
-        return False
-    outbox.announced(announcement.event_id, now())
-    return True
+        return Untold(announcement.event_id, record, now() + timedelta(seconds=pause))
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.db.databases import acme, database, orders
+from tests.contract.db.databases import acme, database, database_url, empty_url, orders, twin_url
+from tests.contract.db.fencing_rooms import held, two
 
-__all__ = ["acme", "database", "orders"]
+__all__ = ["acme", "database", "database_url", "empty_url", "held", "orders", "twin_url", "two"]

@@ -9,31 +9,58 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from postroom.core.keys import raw_key
 from postroom.core.places import Place
-from postroom.db.engine import Database, open_database
+from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.models import Base
 from postroom.db.orgs import SqlDirectory
-from postroom.db.schema import upgrade
 from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
 from postroom.db.workbench import SqlWorkbench
-from tests.house import as_shipped
+from tests.databases import empty_postgres, every_row, fresh_postgres, fresh_sqlite, opened
+from tests.servers.postgres import Postgres
 
 MORNING = datetime(2025, 3, 4, 9, 0, tzinfo=UTC)
 DIGEST = "ab" * 32
 
 
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    assert request.param == "sqlite"
-    opened = open_database(f"sqlite:///{tmp_path / 'postroom.db'}")
-    event.listen(opened.engine, "connect", as_shipped)
-    upgrade(opened)
-    yield opened
-    opened.close()
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of an empty database at the newest schema, of each kind in turn."""
+    if request.param == "sqlite":
+        yield fresh_sqlite(tmp_path)
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = fresh_postgres(server)
+    yield url
+    server.drop_database(url.rpartition("/")[2])
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database with nothing in it, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return empty_postgres(server)
+
+
+@pytest.fixture
+def twin_url(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database with nothing in it, of the same kind as `database`."""
+    if not database.is_shared:
+        return f"sqlite:///{tmp_path / 'twin.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return empty_postgres(server)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = opened(database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -127,5 +154,5 @@ class Orders:
 
 def rows(database: Database, table: type[Base], *order: Any) -> list[Any]:
     """Return all rows of a table."""
-    with database.read() as session:
+    with every_row(database) as session:
         return list(session.scalars(select(table).order_by(*order)))

@@ -333,9 +333,9 @@ def test_a_copy_that_was_left_is_owed_nothing_and_never_settled(orders: Orders) 
 def test_a_status_moves_only_from_where_it_is(database: Database, orders: Orders) -> None:
     (row_id,) = orders.commit("<1@x>")
 
-    with database.write() as session:
-        first = advance(session, row_id, Status.STORED, Status.PARSED)
-        second = advance(session, row_id, Status.STORED, Status.PARSED)
+    with database.write(org=orders.acme) as session:
+        first = advance(session, (orders.acme, row_id), Status.STORED, Status.PARSED)
+        second = advance(session, (orders.acme, row_id), Status.STORED, Status.PARSED)
 
     assert (first, second) == (True, False)
 
@@ -344,7 +344,7 @@ def test_an_illegal_step_is_refused_before_anything_is_written(database: Databas
     (row_id,) = orders.commit("<1@x>")
 
     with pytest.raises(IllegalTransition), database.write() as session:
-        advance(session, row_id, Status.PARSED, Status.RECEIVED)
+        advance(session, (orders.acme, row_id), Status.PARSED, Status.RECEIVED)
 
     assert rows(database, InboundMessage)[0].status is Status.STORED
 
@@ -354,9 +354,9 @@ def test_a_replay_is_refused_where_nothing_was_archived(database: Database, orde
     orders.inbox.give_up_received(unseen_since=minutes(1), now=minutes(2))
     (row,) = rows(database, InboundMessage)
 
-    with database.write() as session:
-        replayed = replay(session, row.id, Status.FAILED, MORNING)
-        unknown = replay(session, UUID(int=0), Status.FAILED, MORNING)
+    with database.write(org=orders.acme) as session:
+        replayed = replay(session, (orders.acme, row.id), Status.FAILED, MORNING)
+        unknown = replay(session, (orders.acme, UUID(int=0)), Status.FAILED, MORNING)
 
     assert (replayed, unknown, rows(database, Work)) == (False, False, [])
 
@@ -364,8 +364,8 @@ def test_a_replay_is_refused_where_nothing_was_archived(database: Database, orde
 def test_a_replay_of_what_is_no_longer_there_queues_nothing(database: Database, orders: Orders) -> None:
     (row_id,) = orders.commit("<1@x>")
 
-    with database.write() as session:
-        replayed = replay(session, row_id, Status.PARSED, minutes(9))
+    with database.write(org=orders.acme) as session:
+        replayed = replay(session, (orders.acme, row_id), Status.PARSED, minutes(9))
 
     assert replayed is False
     assert [work.due_at for work in rows(database, Work)] == [MORNING]

@@ -1,12 +1,18 @@
-"""What every OutboxQueue promises: owed until announced, oldest first, later after a failure."""
+"""What every OutboxQueue promises: owed until announced, the longest owed first, later after a failure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from postroom.db.machinery import Outbox
+from postroom.db.machinery import Outbox, Work
 from postroom.db.outbox import SqlOutbox
+from postroom.db.values import Owed, Untold
+from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, minutes, part, rows
+
+FAULT = {"code": "E-TRANSIENT"}
 
 
 @pytest.fixture
@@ -21,29 +27,51 @@ def outbox(orders: Orders) -> SqlOutbox:
     return SqlOutbox(orders.database)
 
 
-def test_what_is_owed_comes_oldest_first_up_to_the_limit(outbox: SqlOutbox) -> None:
-    owed = outbox.due(limit=2, now=minutes(9))
+def claim(outbox: SqlOutbox, now: float, limit: int = 9, holder: str = "here") -> list[Owed]:
+    return outbox.claim(limit=limit, holder=holder, lease_seconds=60, now=minutes(now))
 
-    assert [announcement.body["filename"] for announcement in owed] == ["1.pdf", "2.pdf"]
+
+def names(claimed: Sequence[Owed]) -> list[str]:
+    """Return the file names in what was claimed, or what else it is about."""
+    announcements = [announcement for owed in claimed for announcement in owed.announcements]
+    return sorted(str(each.body.get("filename", each.event)) for each in announcements)
+
+
+def test_what_is_owed_longest_comes_first_up_to_the_limit(outbox: SqlOutbox) -> None:
+    first, rest = claim(outbox, 9, limit=2), claim(outbox, 9)
+
+    assert (names(first), names(rest)) == (["1.pdf", "2.pdf"], ["message.failed"])
 
 
 def test_what_is_not_due_waits(outbox: SqlOutbox) -> None:
-    assert outbox.due(limit=9, now=MORNING) == []
+    assert claim(outbox, 0) == []
+
+
+def test_what_one_worker_announces_no_other_does(outbox: SqlOutbox) -> None:
+    claim(outbox, 9)
+
+    in_time, later = claim(outbox, 9.9, holder="there"), claim(outbox, 10, holder="there")
+
+    assert (in_time, len(later)) == ([], 3)
 
 
 def test_a_failed_message_is_owed_without_a_document(outbox: SqlOutbox) -> None:
-    failed = outbox.due(limit=9, now=minutes(9))[-1]
+    (announcement,) = claim(outbox, 9)[-1].announcements
 
-    assert (failed.event, failed.org, failed.document_id) == ("message.failed", "acme", None)
-    assert sorted(failed.body) == ["message", "org", "source_message_id"]
+    assert (announcement.event, announcement.org, announcement.document_id) == (
+        "message.failed",
+        "acme",
+        None,
+    )
+    assert sorted(announcement.body) == ["message", "org", "source_message_id"]
 
 
 def test_what_was_announced_is_owed_no_more(outbox: SqlOutbox, orders: Orders) -> None:
-    first = outbox.due(limit=1, now=minutes(9))[0]
+    (owed,) = claim(outbox, 9, limit=1)
 
-    outbox.announced(first.event_id, minutes(9))
+    outbox.conclude(owed, [owed.announcements[0].event_id], [], minutes(9))
 
-    assert first.event_id not in {owed.event_id for owed in outbox.due(limit=9, now=minutes(9))}
+    assert names(claim(outbox, 99)) == ["2.pdf", "message.failed"]
     assert [row.announced_at for row in rows(orders.database, Outbox, Outbox.due_at)] == [
         minutes(9),
         None,
@@ -51,11 +79,42 @@ def test_what_was_announced_is_owed_no_more(outbox: SqlOutbox, orders: Orders) -
     ]
 
 
+def test_a_message_of_which_all_was_told_is_no_work_any_more(outbox: SqlOutbox, orders: Orders) -> None:
+    for owed in claim(outbox, 9):
+        outbox.conclude(owed, [each.event_id for each in owed.announcements], [], minutes(9))
+
+    assert rows(orders.database, Work) == []
+
+
 def test_a_failed_try_is_counted_and_waits_for_its_time_under_the_same_id(outbox: SqlOutbox) -> None:
-    first = outbox.due(limit=1, now=minutes(9))[0]
+    (owed,) = claim(outbox, 9, limit=1)
+    (announcement,) = owed.announcements
 
-    outbox.failed(first.event_id, {"code": "E-TRANSIENT"}, minutes(20))
+    outbox.conclude(owed, [], [Untold(announcement.event_id, FAULT, minutes(20))], minutes(9))
 
-    before, after = outbox.due(limit=9, now=minutes(19)), outbox.due(limit=9, now=minutes(20))
-    assert first.event_id not in {owed.event_id for owed in before}
-    assert [(owed.event_id, owed.attempts) for owed in after][-1] == (first.event_id, 1)
+    before, (after,) = claim(outbox, 19.9), claim(outbox, 20)
+    assert names(before) == ["2.pdf", "message.failed"]
+    assert [(each.event_id, each.attempts) for each in after.announcements] == [(announcement.event_id, 1)]
+
+
+def test_of_a_message_only_what_failed_is_tried_again(orders: Orders) -> None:
+    orders.commit("<1@x>")
+    orders.bench.finish(orders.claim()[0], [part("2"), part("3", "ab" * 32)], MORNING)
+    outbox = SqlOutbox(orders.database)
+    (owed,) = claim(outbox, 0)
+    told, untold = owed.announcements
+
+    outbox.conclude(owed, [told.event_id], [Untold(untold.event_id, FAULT, minutes(5))], MORNING)
+
+    (again,) = claim(outbox, 5)
+    assert [each.event_id for each in again.announcements] == [untold.event_id]
+
+
+def test_a_late_worker_strikes_nothing_off(outbox: SqlOutbox, orders: Orders) -> None:
+    (late,) = claim(outbox, 9, limit=1)
+    claim(outbox, 11, holder="there")
+
+    with pytest.raises(LeaseLost):
+        outbox.conclude(late, [late.announcements[0].event_id], [], minutes(12))
+
+    assert {row.announced_at for row in rows(orders.database, Outbox)} == {None}

@@ -16,10 +16,13 @@ from sqlalchemy import String, inspect, text
 from postroom.db import machinery, schema
 from postroom.db.engine import Database, open_database
 from postroom.db.models import Base
+from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, require_head, revision, upgrade
 from postroom.db.workbench import SqlWorkbench
 from postroom.errors import ConfigFault, DatabaseCorrupt, DatabaseUnavailable, SchemaMismatch
 from tests.contract.db.databases import MORNING, Orders
+from tests.databases import fresh_postgres, fresh_sqlite
+from tests.servers.postgres import Postgres
 
 VERSIONS = Path(schema.__file__).parent / "migrations" / "versions"
 UPGRADE = """
@@ -48,7 +51,8 @@ def test_the_migrations_make_the_tables_that_the_models_say(database: Database) 
 
 
 def spelled(index: Any) -> tuple[str, list[str], int, str]:
-    where = index["dialect_options"].get("sqlite_where", "")
+    options = index["dialect_options"]
+    where = options.get("sqlite_where", options.get("postgresql_where", ""))
     return index["name"], index["column_names"], index["unique"], str(where)
 
 
@@ -71,8 +75,8 @@ def described(database: Database) -> dict[str, object]:
         }
 
 
-def test_the_migrations_bind_the_tables_as_the_models_do(database: Database, tmp_path: Path) -> None:
-    from_models = open_database(f"sqlite:///{tmp_path / 'models.db'}")
+def test_the_migrations_bind_the_tables_as_the_models_do(database: Database, twin_url: str) -> None:
+    from_models = open_database(twin_url)
     Base.metadata.create_all(from_models.engine)
 
     assert described(database) == described(from_models)
@@ -86,8 +90,8 @@ def test_an_upgraded_database_is_at_the_head_and_needs_nothing_more(database: Da
     assert upgrade(database) is False
 
 
-def test_an_empty_database_is_told_apart_and_not_changed_by_looking(tmp_path: Path) -> None:
-    empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+def test_an_empty_database_is_told_apart_and_not_changed_by_looking(empty_url: str) -> None:
+    empty = open_database(empty_url)
 
     with pytest.raises(SchemaMismatch, match="at revision none") as mismatch:
         require_head(empty)
@@ -108,9 +112,8 @@ def test_a_database_of_a_newer_postroom_is_refused_and_left_alone(database: Data
     assert revision(database) == "9999"
 
 
-def test_two_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'postroom.db'}"
-    command = [sys.executable, "-c", UPGRADE, url]
+def test_two_processes_that_start_at_once_make_one_schema(empty_url: str) -> None:
+    command = [sys.executable, "-c", UPGRADE, empty_url]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as other:
         for process in (one, other):
@@ -159,8 +162,8 @@ def test_a_folder_that_is_not_there_is_an_outage(tmp_path: Path) -> None:
     nowhere.close()
 
 
-def test_a_database_that_may_not_be_written_is_an_outage(tmp_path: Path, database: Database) -> None:
-    database.close()
+def test_a_database_that_may_not_be_written_is_an_outage(tmp_path: Path) -> None:
+    fresh_sqlite(tmp_path)
     read_only = open_database(f"sqlite:///file:{tmp_path / 'postroom.db'}?mode=ro&uri=true")
 
     with pytest.raises(DatabaseUnavailable, match="readonly"):
@@ -186,9 +189,48 @@ def test_a_transaction_that_fails_leaves_nothing_behind(orders: Orders) -> None:
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
 )
-def test_every_connection_is_durable_and_strict(database: Database, pragma: str, value: object) -> None:
+def test_every_connection_to_sqlite_is_durable_and_strict(tmp_path: Path, pragma: str, value: object) -> None:
+    database = open_database(fresh_sqlite(tmp_path))
+
     with database.read() as session:
         assert session.scalar(text(f"PRAGMA {pragma}")) == value
+    database.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("synchronous_commit", "on"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("lock_timeout", "20s"),
+        ("TimeZone", "UTC"),
+    ],
+)
+def test_every_connection_to_postgresql_is_durable_and_lets_go(
+    postgres: Postgres, setting: str, value: str
+) -> None:
+    database = open_database(postgres.url(postgres.make_database()))
+
+    with database.read() as session:
+        assert session.scalar(text(f"SHOW {setting}")) == value
+    database.close()
+
+
+@pytest.mark.postgres
+def test_what_is_read_from_postgresql_is_one_state_and_nothing_can_be_written(postgres: Postgres) -> None:
+    database = open_database(fresh_postgres(postgres))
+    directory = SqlDirectory(database)
+
+    with database.read() as session:
+        before = session.scalar(text("SELECT count(*) FROM org"))
+        directory.add("acme", MORNING)
+        after = session.scalar(text("SELECT count(*) FROM org"))
+    with pytest.raises(DatabaseUnavailable, match="read-only"), database.read() as session:
+        session.execute(text("DELETE FROM org"))
+
+    assert (before, after) == (0, 0)
+    database.close()
 
 
 # What postroom itself writes: digests, slugs, names out of the config, words of ours.

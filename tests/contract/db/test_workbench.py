@@ -10,7 +10,7 @@ from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, Part
-from postroom.db.values import Claim
+from postroom.db.values import Claim, WorkState
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, message, minutes, part, rows
 
@@ -67,7 +67,9 @@ def test_a_claim_whose_lease_ended_can_be_claimed_by_another(orders: Orders) -> 
     assert (first.token, second.token) == (1, 2)
 
 
-def test_finishing_writes_ledger_documents_and_announcements_and_ends_the_work(orders: Orders) -> None:
+def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to_be_made(
+    orders: Orders,
+) -> None:
     (row_id,) = orders.commit("<1@x>")
     (claim,) = orders.claim()
     text = part("1", content_type="text/plain", kept=False, reason="text body", object_key=None)
@@ -91,7 +93,8 @@ def test_finishing_writes_ledger_documents_and_announcements_and_ends_the_work(o
     assert [(owed.event, owed.document_id) for owed in rows(orders.database, Outbox)] == [
         ("document.created", document.id)
     ]
-    assert rows(orders.database, Work) == []
+    (work,) = rows(orders.database, Work)
+    assert (work.state, work.due_at, work.holder) == (WorkState.OWED, minutes(1), None)
 
 
 def test_a_mail_without_documents_is_parsed_too(orders: Orders) -> None:
@@ -100,7 +103,7 @@ def test_a_mail_without_documents_is_parsed_too(orders: Orders) -> None:
 
     assert orders.bench.finish(claim, [], MORNING) == 0
     assert rows(orders.database, InboundMessage)[0].status is Status.PARSED
-    assert rows(orders.database, Outbox) == []
+    assert rows(orders.database, Outbox) + rows(orders.database, Work) == []
 
 
 def test_a_document_without_a_name_or_a_kind_still_has_both(orders: Orders) -> None:
@@ -180,7 +183,7 @@ def test_three_failed_attempts_are_the_end_and_all_are_told(orders: Orders) -> N
         "attempts": [FAULT, FAULT | {"attempt": 2}, FAULT | {"attempt": 3}],
     }
     assert (owed.event, owed.message_id, owed.document_id) == ("message.failed", row_id, None)
-    assert rows(orders.database, Work) == []
+    assert [work.state for work in rows(orders.database, Work)] == [WorkState.OWED]
 
 
 def test_a_failed_attempt_waits_for_its_time(orders: Orders) -> None:
@@ -225,8 +228,8 @@ def test_the_claim_of_a_message_that_is_no_longer_stored_is_refused(
 ) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    with database.write() as session:
-        session.get_one(InboundMessage, claim.message_id).status = Status.FAILED
+    with database.write(org=orders.acme) as session:
+        session.get_one(InboundMessage, (orders.acme, claim.message_id)).status = Status.FAILED
 
     for retry_at in (None, "finish"):
         with pytest.raises(LeaseLost, match="no longer stored"):

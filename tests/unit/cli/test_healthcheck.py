@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from postroom.app.compose import utc_now
 from postroom.jobs.heartbeat import beating
 from postroom.jobs.sd_notify import ServiceSupervisor
 from tests.unit.cli.room import Room
@@ -24,7 +24,7 @@ def served(room: Room) -> Iterator[Room]:
     room.fetch()
     with (
         room.app() as app,
-        beating(app.settings.state_dir, command="run", now=utc_now, supervisor=ServiceSupervisor({})),
+        beating(app.settings.state_dir, command="run", now=app.now, supervisor=ServiceSupervisor({})),
     ):
         yield room
 
@@ -49,7 +49,7 @@ def test_where_no_service_runs_it_ends_with_69_and_says_what_to_do(room: Room) -
 
 
 def test_a_service_that_hangs_is_told_from_one_that_is_not_there(served: Room) -> None:
-    long_ago = utc_now().timestamp() - 60
+    long_ago = datetime.now(UTC).timestamp() - 60
     os.utime(served.archive.parent / "heartbeat", (long_ago, long_ago))
 
     answer = served.call("healthcheck")

@@ -111,8 +111,24 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
         ),
         pytest.param(
             "[db]\nurl = 'postgresql://u:secret@h/d'",
-            '2: db.url: this release knows SQLite only; write "sqlite:////var/lib/postroom/postroom.db"',
-            id="postgresql",
+            "2: db.url: has a password in it; it is shown to anybody; write it to db.password",
+            id="a password in a URL",
+        ),
+        pytest.param(
+            "[db]\nurl = 'postgresql://u@h/d?password=secret'",
+            "2: db.url: has a password in it; it is shown to anybody; write it to db.password",
+            id="a password among the options of a URL",
+        ),
+        pytest.param(
+            "[db]\nurl = 'postgresql://u@h:port/d'",
+            "2: db.url: must name a user, a server and a database; "
+            'write "postgresql://postroom@db.example/postroom"',
+            id="a server without a proper port",
+        ),
+        pytest.param(
+            "[db]\nurl = 'mysql://u@h/d'",
+            '2: db.url: is neither SQLite nor PostgreSQL; write "postgresql://postroom@db.example/postroom"',
+            id="another database",
         ),
         pytest.param(
             "[db]\nurl = 'sqlite:///:memory:'",

@@ -26,7 +26,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_database_answers_with_its_revision(url: str) -> None:
-    assert ask_revision(url, seconds=5) == HEAD
+    assert ask_revision(url, None, seconds=5) == HEAD
 
 
 def test_a_database_that_another_writes_answers_all_the_same(url: str) -> None:
@@ -34,7 +34,7 @@ def test_a_database_that_another_writes_answers_all_the_same(url: str) -> None:
     writer.execute("BEGIN IMMEDIATE")
 
     try:
-        revision = ask_revision(url, seconds=0.1)
+        revision = ask_revision(url, None, seconds=0.1)
     finally:
         writer.close()
 
@@ -43,7 +43,7 @@ def test_a_database_that_another_writes_answers_all_the_same(url: str) -> None:
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="does not answer: unable to open"):
-        ask_revision(f"sqlite:///{tmp_path}/postroom.db", seconds=5)
+        ask_revision(f"sqlite:///{tmp_path}/postroom.db", None, seconds=5)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "postroom.db").write_bytes(b"no database " * 1000)
 
     with pytest.raises(DatabaseCorrupt):
-        ask_revision(f"sqlite:///{tmp_path}/postroom.db", seconds=5)
+        ask_revision(f"sqlite:///{tmp_path}/postroom.db", None, seconds=5)
 
 
 def test_a_database_without_tables_does_not_answer(url: str) -> None:
@@ -61,4 +61,4 @@ def test_a_database_without_tables_does_not_answer(url: str) -> None:
     sqlite3.connect(path).close()
 
     with pytest.raises(DatabaseUnavailable, match="no such table"):
-        ask_revision(url, seconds=5)
+        ask_revision(url, None, seconds=5)

@@ -123,9 +123,12 @@ import resource, sys
 from dataclasses import replace
 from pathlib import Path
 from postroom.core.limits import DEFAULT_LIMITS, MIB
+from tests.databases import fresh_sqlite
 from tests.house import Postroom
 
-room = Postroom(Path(sys.argv[1]), limits=replace(DEFAULT_LIMITS, message_bytes=50 * MIB))
+folder = Path(sys.argv[1])
+limits = replace(DEFAULT_LIMITS, message_bytes=50 * MIB)
+room = Postroom(folder, database_url=fresh_sqlite(folder), limits=limits)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 tally = room.poll(room.maildir(Path(sys.argv[2])))
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
