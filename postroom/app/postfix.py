@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from postroom.config.settings import MaildirFolder, Settings
+from postroom.config.relay import TRACE_BYTES
+from postroom.config.settings import MaildirFolder, Relay, Settings
 from postroom.core.routing import address_pattern
 from postroom.errors import ConfigFault, FileFault, UsageFault
 
@@ -101,12 +102,30 @@ def look_around(settings: Settings, program: tuple[str, ...], config: tuple[str,
     )
 
 
+def lmtp_place(relay: Relay | None) -> str:
+    """Return where the relay listens, as Postfix writes it.  Raises ConfigFault where it speaks no LMTP."""
+    if relay is None:
+        return "inet:127.0.0.1:2525"
+    if relay.protocol != "lmtp":
+        raise ConfigFault(
+            "the relay speaks SMTP", fix='[relay] protocol = "lmtp", or name another with --lmtp'
+        )
+    first = relay.listen[0]
+    if isinstance(first, Path):
+        return f"unix:{first}"
+    host, port = first
+    return f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
+
+
 def main_cf(handover: Handover, settings: Settings, machine: Machine) -> dict[str, str]:
     """Return the parameters of main.cf."""
+    most_bytes = max(1, settings.limits.message_bytes - TRACE_BYTES)
+    if handover.recipe is Recipe.LMTP and settings.relay is not None:
+        most_bytes = settings.relay.max_message_bytes
     wanted = {
         "virtual_mailbox_domains": handover.domain,
         "virtual_mailbox_maps": f"{machine.map_type}:{machine.recipients}",
-        "message_size_limit": str(settings.limits.message_bytes),
+        "message_size_limit": str(most_bytes),
         "mailbox_size_limit": "0",  # local(8) stops working where it is less than message_size_limit
         "enable_original_recipient": "yes",
     }

@@ -32,11 +32,7 @@ def setup() -> None:
     "--maildir", "name", default="", metavar="NAME", help="A [maildir.NAME]; default: the only one."
 )
 @click.option(
-    "--lmtp",
-    default="inet:127.0.0.1:2525",
-    metavar="PLACE",
-    show_default=True,
-    help="Where the relay listens.",
+    "--lmtp", default="", metavar="PLACE", help="Where the relay listens; default: as [relay] says."
 )
 @click.option("--dry-run", is_flag=True, help="Print the commands and change nothing.")
 @click.pass_context
@@ -53,7 +49,8 @@ def postfix(ctx: click.Context, *, domain: str, by: str, name: str, lmtp: str, d
     machine = mta.look_around(loaded.settings, _program(), _config(loaded))
     recipe = mta.Recipe(by)
     home = None if recipe is mta.Recipe.LMTP else mta.home_of(_chosen(loaded, name))
-    handover = mta.Handover(recipe, domain, home, lmtp)
+    place = lmtp if lmtp or home else mta.lmtp_place(loaded.settings.relay)
+    handover = mta.Handover(recipe, domain, home, place)
     wanted = mta.main_cf(handover, loaded.settings, machine)
     text = mta.script(handover, machine, wanted)
     if dry_run:

@@ -14,7 +14,7 @@ from tests.integration.test_first_mail import mail
 from tests.servers.fixtures import running_postfix
 from tests.servers.postfix import Postfix, smtp_source
 
-pytestmark = pytest.mark.postfix
+pytestmark = [pytest.mark.postfix, pytest.mark.timeout(180)]  # each starts some ten processes
 SETUP = ("setup", "postfix", "--domain", "in.test")
 
 

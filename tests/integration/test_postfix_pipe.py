@@ -17,7 +17,7 @@ from tests.integration.test_first_mail import mail
 from tests.servers.fixtures import reachable_python, running_postfix
 from tests.servers.postfix import USER, Postfix, give
 
-pytestmark = pytest.mark.postfix
+pytestmark = [pytest.mark.postfix, pytest.mark.timeout(180)]  # each starts some ten processes
 
 
 def reachable_postroom(folder: Path) -> Path:

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from postroom.app.postfix import Handover, Home, Machine, Recipe, main_cf, require_nothing_lost, script
+from postroom.app.postfix import (
+    Handover,
+    Home,
+    Machine,
+    Recipe,
+    lmtp_place,
+    main_cf,
+    require_nothing_lost,
+    script,
+)
 from postroom.config.load import load
-from postroom.errors import UsageFault
+from postroom.config.settings import Relay
+from postroom.errors import ConfigFault, UsageFault
 
 DOCS = Path(__file__).parents[3] / "docs" / "how-to"
 HOME = Home(Path("/srv/mail/intake/orders"), "postroom", 995, 995)
@@ -64,3 +74,29 @@ def test_a_parameter_with_another_value_is_named_and_the_same_value_is_fine() ->
         require_nothing_lost({"a": "b", "virtual_transport": "postroom"}, machine)
 
     assert "--dry-run" in refused.value.fix
+
+
+def relay(listen: str, protocol: str = "lmtp") -> Relay | None:
+    environ = {
+        "POSTROOM_RELAY__LISTEN": listen,
+        "POSTROOM_RELAY__PROTOCOL": protocol,
+        "POSTROOM_STATE_DIR": "/var/lib/postroom",
+    }
+    return load(None, environ=environ, cwd=Path("/"), home=Path("/"), is_root=True).settings.relay
+
+
+@pytest.mark.parametrize(
+    ("listen", "place"),
+    [
+        ("127.0.0.1:2525", "inet:127.0.0.1:2525"),
+        ("[::1]:2525", "inet:[::1]:2525"),
+        ("unix:/run/postroom/lmtp.sock", "unix:/run/postroom/lmtp.sock"),
+    ],
+)
+def test_postfix_is_sent_where_the_relay_listens(listen: str, place: str) -> None:
+    assert lmtp_place(relay(listen)) == place
+
+
+def test_postfix_is_not_sent_to_a_relay_that_speaks_no_lmtp() -> None:
+    with pytest.raises(ConfigFault, match="speaks SMTP"):
+        lmtp_place(relay("127.0.0.1:2525", "smtp"))
