@@ -46,8 +46,9 @@ test: dev packages ## Run all tests, against real servers where they can be had
 	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER))"
 
 .PHONY: test-cluster
-test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's
-	@.venv/bin/pytest -n $(WORKERS) -m "$(CLUSTER)"
+test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's, and the stories on it
+	@.venv/bin/pytest -n $(WORKERS) --timeout 300 -m "$(CLUSTER)"
+	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 tests/story
 
 .PHONY: check
 check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules

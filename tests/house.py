@@ -28,7 +28,7 @@ from postroom.db.outbox import SqlOutbox
 from postroom.db.quarantine import HeldMail, SqlQuarantine
 from postroom.db.values import Claim, Owed
 from postroom.db.workbench import SqlWorkbench
-from postroom.errors import StoreUnavailable, TransientError
+from postroom.errors import TransientError
 from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.source import Batch, MessageSource
 from postroom.jobs.house import House, Pace, SourceKit
@@ -37,11 +37,11 @@ from postroom.pipeline.accept import Desk, accept
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import Opening
 from postroom.pipeline.tally import Tally
-from postroom.storage.local import LocalStore
-from postroom.storage.store import Draft, View
 from postroom.unpack.opener import open_containers
+from tests.archive import Archive
 from tests.databases import every_row, fresh_postgres, fresh_sqlite, on_cluster_leg, opened
 from tests.mailbox import MailboxInRam
+from tests.servers.archives import FolderStock, Stock, fresh_stock
 
 ORDERS = address_pattern("orders+{org}@in.example")
 PDF = b"%PDF-1.4\n"
@@ -59,73 +59,6 @@ class Clock:
 
     def later(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
-
-
-class Archive:
-    """The real local store behind a wire that can be cut; it counts what was written."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.is_down = False
-        self.down_after: int | None = None  # so many writes still succeed
-        self.writes: list[str] = []
-        self._store = LocalStore(root)
-
-    def put(self, key: str, content: bytes) -> None:
-        self._reach(key)
-        self._store.put(key, content)
-
-    def put_file(self, key: str, path: Path, sha256: str) -> None:
-        self._reach(key)
-        self._store.put_file(key, path, sha256)
-
-    def get(self, key: str, sha256: str) -> bytes:
-        if self.is_down:
-            raise StoreUnavailable(f"the wire is cut: {key}")
-        return self._store.get(key, sha256)
-
-    @contextmanager
-    def opened(self, key: str, sha256: str) -> Iterator[View]:
-        if self.is_down:
-            raise StoreUnavailable(f"the wire is cut: {key}")
-        with self._store.opened(key, sha256) as view:
-            yield view
-
-    @contextmanager
-    def draft(self) -> Iterator[Draft]:
-        with self._store.draft() as draft:
-            yield _CountedDraft(draft, self._reach)
-
-    def probe(self) -> None:
-        self._store.probe()
-
-    def tidy(self) -> None:
-        self._store.tidy()
-
-    def lose(self, key: str) -> None:
-        """Let an object vanish, as no archive should."""
-        (self.root / key).unlink()
-
-    def objects(self) -> list[str]:
-        """Return the keys of what lies in the archive."""
-        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
-
-    def _reach(self, key: str) -> None:
-        if self.is_down or (self.down_after is not None and len(self.writes) >= self.down_after):
-            raise StoreUnavailable(f"the wire is cut: {key}")
-        self.writes.append(key)
-
-
-class _CountedDraft:
-    """A draft whose keeping is a write like any other."""
-
-    def __init__(self, draft: Draft, reach: Callable[[str], None]) -> None:
-        self._draft, self._reach = draft, reach
-        self.write, self.view = draft.write, draft.view
-
-    def keep(self, key: str) -> None:
-        self._reach(key)
-        self._draft.keep(key)
 
 
 class Receiver:
@@ -149,6 +82,7 @@ class Postroom:
         folder: Path,
         *,
         database_url: str,
+        stock: Stock | None = None,
         orgs: Sequence[str] = ("acme", "beta"),
         rule: Rule | None = None,
         limits: Limits = DEFAULT_LIMITS,
@@ -161,7 +95,7 @@ class Postroom:
         for slug in orgs:
             self.directory.add(slug, self.clock())
         self.inbox, self.quarantine = SqlInbox(self.database), SqlQuarantine(self.database)
-        self.archive, self.receiver = Archive(folder / "archive"), Receiver()
+        self.archive, self.receiver = Archive(stock or FolderStock(folder / "archive")), Receiver()
         self.workbench, self.outbox = SqlWorkbench(self.database), SqlOutbox(self.database)
         self.orders = MailboxInRam("orders", folder / "spool")
         self.house = self._house({"orders": self.kit(self.orders)})
@@ -349,7 +283,11 @@ def open_postroom(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
     def open_one(**choices: Any) -> Postroom:
         folder = tmp_path / f"postroom-{len(rooms)}"
         folder.mkdir()
-        rooms.append(Postroom(folder, database_url=_database_url(request, folder), **choices))
+        places: dict[str, Any] = {
+            "database_url": _database_url(request, folder),
+            "stock": fresh_stock(request, folder),
+        }
+        rooms.append(Postroom(folder, **places, **choices))
         return rooms[-1]
 
     yield open_one

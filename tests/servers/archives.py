@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from postroom.config.settings import Bucket
 from postroom.storage.local import LocalStore
 from postroom.storage.store import ObjectStore
+from tests.databases import on_cluster_leg
+from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service, opened_store
 
 
@@ -81,6 +85,15 @@ class BucketStock:
 
     def lose(self, key: str) -> None:
         self.service.client().delete_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}")
+
+
+def fresh_stock(request: pytest.FixtureRequest, folder: Path) -> Stock:
+    """Return an empty archive: a folder below `folder`, or on the cluster leg a bucket of a real service."""
+    if on_cluster_leg():
+        server = request.getfixturevalue("rgw")
+        assert isinstance(server, Rgw)
+        return stock_in(server.service, folder / "drafts")
+    return FolderStock(folder / "archive")
 
 
 def stock_in(service: S3Service, folder: Path) -> BucketStock:

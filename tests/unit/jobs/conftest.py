@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.house import open_postroom, postroom
+from tests.servers.fixtures import rgw
 
-__all__ = ["open_postroom", "postroom"]
+__all__ = ["open_postroom", "postroom", "rgw"]
