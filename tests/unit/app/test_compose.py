@@ -141,6 +141,14 @@ def test_every_source_gets_a_kit_with_its_own_rule(tmp_path: Path) -> None:
     assert intake.wake_paths == (str(tmp_path / "Maildir" / "new"),)
 
 
+def test_where_the_kernel_does_not_tell_a_maildir_is_only_looked_at(tmp_path: Path) -> None:
+    on_nfs = CONFIG.replace('path = "Maildir"', 'path = "Maildir"\nwatch = "poll"\npoll = "10s"')
+    with open_app(settings(tmp_path, on_nfs)) as app:
+        intake = kits(app)["intake"]
+
+    assert (intake.wake_paths, intake.poll_seconds) == ((), 10.0)
+
+
 def test_a_source_is_opened_only_when_it_is_connected_and_closed_after(tmp_path: Path) -> None:
     with open_app(settings(tmp_path)) as app:
         made = kits(app)
