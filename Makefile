@@ -67,6 +67,10 @@ coverage: dev cluster-packages ## Run the tests and show the lines that none of 
 crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost
 	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash
 
+.PHONY: bench-relay
+bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")
+	@.venv/bin/python -m bench.relay $(BENCH)
+
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
 	@.venv/bin/python -m bench.maildir

@@ -179,11 +179,22 @@ def give(user: str, *paths: Path) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def smtp_source(port: int, recipient: str, *, mails: int, sessions: int = 1) -> None:
-    """Send mails with Postfix's own load generator; it ends with an error when one is refused."""
+def smtp_source(port: int, recipient: str, *, mails: int, sessions: int = 1, length: int = 1000) -> None:
+    """Send mails of `length` bytes with Postfix's own load generator; it ends with an error for a refusal."""
     program = shutil.which("smtp-source", path=_PATH) or "smtp-source"
-    load = ["-s", str(sessions), "-m", str(mails), "-f", "buyer@customer.test", "-t", recipient]
-    subprocess.run([program, *load, f"inet:127.0.0.1:{port}"], check=True, capture_output=True, timeout=50)
+    load = [
+        "-s",
+        str(sessions),
+        "-m",
+        str(mails),
+        "-l",
+        str(length),
+        "-f",
+        "buyer@customer.test",
+        "-t",
+        recipient,
+    ]
+    subprocess.run([program, *load, f"inet:127.0.0.1:{port}"], check=True, capture_output=True, timeout=300)
 
 
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

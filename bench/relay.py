@@ -1,0 +1,261 @@
+"""The relay beside Postfix -> Maildir, same disk, same client, same run: `make bench-relay`.
+
+Only the ratios mean anything on a machine that others use too.  Root is needed, for Postfix.
+The table goes to standard output, everything as JSON lines to the file that is named (--json FILE).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pwd
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.maildir import p, rows
+from bench.smtp_client import RECIPIENT, send
+from tests.command import ENVIRONMENT
+from tests.servers.fixtures import running_postfix
+from tests.servers.postfix import USER, smtp_source
+from tests.servers.relay_process import relay_process
+from tests.servers.waiting import free_port, wait_until
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who takes mail: its port, the folder its mails end in, and its first process."""
+
+    name: str
+    port: int
+    new: Path
+    pid: Callable[[], int]
+
+    def delivered(self) -> int:
+        return len(os.listdir(self.new)) if self.new.is_dir() else 0  # noqa: PTH208  (names only: fast)
+
+    def clear(self) -> None:
+        for path in self.new.iterdir() if self.new.is_dir() else ():
+            path.unlink()
+
+
+# What the figures are held against: the relay's figure divided by Postfix's.
+TARGETS = {
+    ("smtp-source", 100, "delivered_per_second"): (">=", 1.3),
+    ("client", 1000, "delivered_per_second"): (">=", 3.0),
+    ("client, kept", 100, "delivered_per_second"): (">=", 3.5),
+    ("client", 100, "p95_ms"): ("<=", 0.75),
+    ("client", 1000, "p95_ms"): ("<=", 0.35),
+}
+_MOST_RSS_MB = 120
+_MAIN = """
+virtual_mailbox_domains = in.example
+virtual_mailbox_base = {mail}
+virtual_mailbox_maps = static:inbox/
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{gid}
+smtpd_relay_restrictions = permit_mynetworks, reject
+default_process_limit = 1100
+smtpd_client_connection_count_limit = 0
+smtpd_client_event_limit_exceptions = static:all
+virtual_mailbox_limit = 0
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench-relay", description=__doc__)
+    parser.add_argument("--mails", type=int, default=2000)
+    parser.add_argument("--json", type=Path, dest="json_file")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-relay-") as made:
+        root = Path(made)
+        root.chmod(0o755)
+        facts = beside_postfix(root, asked.mails)
+        facts.append(to_a_row(root / "service", mails=200, pause_seconds=0.05))
+    if asked.json_file:
+        asked.json_file.write_text("".join(json.dumps(each) + "\n" for each in facts), encoding="utf-8")
+
+
+def beside_postfix(root: Path, mails: int) -> list[Facts]:
+    """Measure both servers, in turn, with each load; print a line for each."""
+    found: list[Facts] = []
+    with ExitStack() as running:
+        servers = [_relay(running, root / "relay"), _postfix(running, root / "postfix")]
+        print(
+            f"{'load':14} {'sessions':>8} {'server':8} {'mails/s':>8} {'p50':>8} {'p95':>8} {'p99':>8} "
+            f"{'RSS MB':>7} {'CPU ms':>7}"
+        )
+        for load, sessions in (
+            ("smtp-source", 1),
+            ("smtp-source", 100),
+            ("smtp-source", 500),
+            ("client", 100),
+            ("client", 1000),
+            ("client, kept", 100),
+        ):
+            count = max(100, mails // 10) if sessions == 1 else mails
+            pair = [_measure(server, load, sessions, count) for server in servers]
+            found += pair
+            _show(pair)
+    return found
+
+
+def _relay(running: ExitStack, folder: Path) -> Server:
+    folder.mkdir()
+    process = running.enter_context(relay_process(folder, "sessions = 2000"))
+    return Server("relay", process.port, process.maildir / "new", lambda: process.pid)
+
+
+def _postfix(running: ExitStack, folder: Path) -> Server:
+    folder.mkdir()
+    folder.chmod(0o755)
+    owner, mail = pwd.getpwnam(USER), folder / "mail"
+    mail.mkdir()
+    os.chown(mail, owner.pw_uid, owner.pw_gid)
+    main = _MAIN.format(mail=mail, uid=owner.pw_uid, gid=owner.pw_gid)
+    server = running.enter_context(running_postfix(folder, main=main))
+    master = folder / "spool" / "pid" / "master.pid"
+    return Server("postfix", server.port, mail / "inbox" / "new", lambda: int(master.read_text()))
+
+
+def _measure(server: Server, load: str, sessions: int, mails: int) -> Facts:
+    server.clear()
+    os.sync()
+    cpu, started, seconds, refusals = _cpu_seconds(server.pid()), time.perf_counter(), [], 0
+    if load == "smtp-source":
+        smtp_source(server.port, RECIPIENT, mails=mails, sessions=sessions, length=10_240)
+    else:
+        sent = send(server.port, mails=mails, sessions=sessions, kept=load.endswith("kept"))
+        seconds, refusals = sent.seconds, len(sent.refusals)
+    accepted = time.perf_counter() - started
+    rss = _rss_mb(server.pid())
+    wait_until(lambda: server.delivered() >= mails - refusals, "all mails to be delivered", 300)
+    delivered = time.perf_counter() - started
+    return {
+        "server": server.name,
+        "load": load,
+        "sessions": sessions,
+        "mails": mails,
+        "refused": refusals,
+        "accepted_per_second": round(mails / accepted, 1),
+        "delivered_per_second": round(mails / delivered, 1),
+        **{f"p{share}_ms": round(p(seconds, share) * 1e3, 1) for share in (50, 95, 99) if seconds},
+        "cpu_ms_per_mail": round((_cpu_seconds(server.pid()) - cpu) / mails * 1e3, 2),
+        "rss_mb": rss,
+    }
+
+
+def _show(pair: list[Facts]) -> None:
+    for facts in pair:
+        times = " ".join(f"{facts.get(f'p{share}_ms', ''):>8}" for share in (50, 95, 99))
+        print(
+            f"{facts['load']:14} {facts['sessions']:>8} {facts['server']:8} "
+            f"{facts['delivered_per_second']:>8} {times} {facts['rss_mb']:>7} "
+            f"{facts['cpu_ms_per_mail']:>7}" + (f"  refused {facts['refused']}" if facts["refused"] else "")
+        )
+    ours, theirs = pair
+    if ours["rss_mb"] > _MOST_RSS_MB:
+        print(f"{'':32}rss_mb: {ours['rss_mb']} (target <= {_MOST_RSS_MB}: NOT MET)")
+    for figure in ("delivered_per_second", "p95_ms", "cpu_ms_per_mail"):
+        if figure in ours:
+            ratio = ours[figure] / theirs[figure]
+            target = TARGETS.get((ours["load"], ours["sessions"], figure))
+            words = f"target {target[0]} {target[1]}: {_verdict(ratio, target)}" if target else "no target"
+            print(f"{'':32}{figure}: {ratio:.2f} x Postfix ({words})")
+
+
+def _verdict(ratio: float, target: tuple[str, float]) -> str:
+    met = ratio >= target[1] if target[0] == ">=" else ratio <= target[1]
+    return "met" if met else "NOT MET"
+
+
+def _rss_mb(pid: int) -> int:
+    """Return the resident memory of a process and all below it."""
+    pages = 0
+    for one in _tree(pid):
+        with suppress(OSError):  # it ended meanwhile
+            pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return what a process and all below it have used, those that ended included."""
+    ticks = 0
+    for one in _tree(pid):
+        with suppress(OSError):
+            ticks += sum(map(int, _stat(one)[11:15]))  # utime, stime, and the same of children that ended
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _tree(pid: int) -> list[int]:
+    below: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            below.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
+    found = [pid]
+    for one in found:
+        found += below.get(one, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on: proc(5)'s third."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def to_a_row(root: Path, *, mails: int, pause_seconds: float) -> Facts:
+    """Let `postroom run` with [relay] work, and compare each mail's first byte with its document row."""
+    root.mkdir()
+    config, port, sent = root / "postroom.toml", free_port(), {}
+    config.write_text(
+        f'state_dir = "{root}/state"\n[orgs]\naddress = "orders+{{org}}@in.example"\n[org.acme]\n'
+        f'[relay]\nlisten = "127.0.0.1:{port}"\n'
+    )
+    command = [sys.executable, "-m", "postroom", "-c", str(config), "run"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as service:
+        try:
+            wait_until((root / "state" / "relay" / "new").is_dir, "postroom to start", 60)
+            time.sleep(3)  # the first poll of an empty folder is no part of the figure
+            for number in range(mails):
+                name = f"<{number}@bench.example>"
+                sent[name] = datetime.now(UTC)
+                _send_one(port, name)
+                time.sleep(max(0.0, pause_seconds - (datetime.now(UTC) - sent[name]).total_seconds()))
+            wait_until(lambda: len(rows(root)) == mails, "every mail to become a document", 120)
+        finally:
+            service.terminate()
+            service.wait(60)
+    took = [(at - sent[name]).total_seconds() for name, at in rows(root)]
+    facts: Facts = {f"p{share}_ms": round(p(took, share) * 1e3, 1) for share in (50, 95, 99)}
+    verdict = _verdict(facts["p95_ms"], ("<=", 250.0))
+    print(
+        f"SMTP -> document row at {1 / pause_seconds:.0f} mails/s: {facts} (target p95 <= 250 ms: {verdict})"
+    )
+    return {"load": "to a row", "mails": mails, **facts}
+
+
+def _send_one(port: int, message_id: str) -> None:
+    with smtplib.SMTP("127.0.0.1", port, "bench.example", timeout=60) as client:
+        client.sendmail(
+            "a@b.example",
+            RECIPIENT,
+            f"From: a@b.example\r\nMessage-ID: {message_id}\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK"
+            + "QUJD" * 2000
+            + "\r\n",
+        )
+
+
+if __name__ == "__main__":
+    main()
