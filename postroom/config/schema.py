@@ -183,7 +183,9 @@ LIMITS_UNPACK_MEMORY = Key(
     "1GiB",
     "the most memory of a child that opens a container",
 )
-LIMITS_UNPACK_TIME = Key("limits.unpack_time", v.duration("1s", "1h"), "60s", "the longest that it may take")
+LIMITS_UNPACK_TIME = Key(
+    "limits.unpack_time", v.duration("1s", "1h"), "60s", "the longest processor time that it may take"
+)
 
 # --- what is a document ---------------------------------------------------------------------------
 DOCUMENTS = _documents("documents", defaults=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,13 +49,13 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What was found; `room` is what further containers may come to.
+    """What was found, to be gone through once; `room` is what further containers may come to.
 
     `reason` says why a container stays as it is; where it `is_opened`, what is inside counts and not it.
     """
 
     room: Room
-    found: tuple[Mail | File, ...] = ()
+    found: Iterable[Mail | File] = ()
     is_opened: bool = False
     reason: str = ""
     defects: tuple[str, ...] = ()
@@ -72,12 +72,11 @@ def looked_into(part: Part, content: View, kind: str, opening: Opening, room: Ro
         # It stays a document too: RFC 2046 5.2.1 allows no encoding, so who encoded it sent it as a file.
         yield Inside(room, (Mail(Pages(content), part.path),))
     elif kind:
-        with ExitStack() as stack:
-            place = stack.enter_context(scratch(opening.scratch, content))
+        with scratch(opening.scratch, content) as place:
             unpacked = opening.unpacker.unpack(
                 kind, place.content, place.inner, name=part.filename, room=room
             )
-            yield _opened(part, unpacked, room, stack)
+            yield _opened(part, unpacked, room)
     elif _may_hold_files(part):
         files = embedded(Pages(content), part, 0, len(content), most=room.things)
         yield Inside(room, tuple(File(Pages(content), file) for file in files))
@@ -90,23 +89,29 @@ def _may_hold_files(part: Part) -> bool:
     return part.content_type == "text/plain" and not part.filename and part.disposition in {"", "inline"}
 
 
-def _opened(part: Part, unpacked: Unpacked, room: Room, stack: ExitStack) -> Inside:
-    found: list[Mail | File] = []
-    for number, inner in enumerate(unpacked.inner, 1):
-        view = stack.enter_context(file_view(inner.file))
-        if inner.is_entity:
-            within = part.path if len(unpacked.inner) == 1 else f"{part.path}.{number}"
-            found.append(Mail(Pages(view), within))
-        else:
-            found.append(File(Pages(view), _inner_part(part, inner, view, f"{part.path}.{number}")))
+def _opened(part: Part, unpacked: Unpacked, room: Room) -> Inside:
     return Inside(
         room.after(unpacked),
-        tuple(found),
+        _each(part, unpacked),
         is_opened=not unpacked.reason,
         reason=unpacked.reason,
         defects=unpacked.defects,
         limits=unpacked.limits,
     )
+
+
+def _each(part: Part, unpacked: Unpacked) -> Iterator[Mail | File]:
+    """Yield what came out of a container, each mapped only until the next one is asked for.
+
+    A map holds a file descriptor, and a container may hold more than a process may have.
+    """
+    for number, inner in enumerate(unpacked.inner, 1):
+        with file_view(inner.file) as view:
+            if inner.is_entity:
+                within = part.path if len(unpacked.inner) == 1 else f"{part.path}.{number}"
+                yield Mail(Pages(view), within)
+            else:
+                yield File(Pages(view), _inner_part(part, inner, view, f"{part.path}.{number}"))
 
 
 def _inner_part(container: Part, inner: Inner, view: View, path: str) -> Part:

@@ -69,7 +69,7 @@ def _cap(order: Order) -> None:
     _limit(resource.RLIMIT_FSIZE, order.total_bytes + LONGEST_ANSWER)
     _limit(resource.RLIMIT_CPU, seconds, seconds + 1)  # SIGXCPU first, which says what it was
     _limit(resource.RLIMIT_NOFILE, 64)
-    signal.setitimer(signal.ITIMER_REAL, seconds)  # SIGALRM ends it
+    signal.setitimer(signal.ITIMER_REAL, order.patience_seconds)  # SIGALRM ends it
 
 
 def _limit(which: int, most: int, hardest: int | None = None) -> None:

@@ -63,7 +63,7 @@ def _run(order: Order, into: Path) -> int:
     except OSError as error:
         raise DecoderUnavailable(f"the {order.kind} decoder cannot be started: {error.strerror}") from error
     try:
-        return child.wait(order.seconds + _GRACE_SECONDS)
+        return child.wait(order.patience_seconds + _GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         return -signal.SIGALRM
     finally:
@@ -85,8 +85,10 @@ def _answer(order: Order, into: Path) -> Unpacked:
 
 
 def _cause(code: int, order: Order) -> str:
-    if code in {-signal.SIGALRM, -signal.SIGXCPU}:
+    if code == -signal.SIGXCPU:
         return f"took longer than {order.seconds:.0f} s"
+    if code == -signal.SIGALRM:
+        return f"was not done after {order.patience_seconds:.0f} s"
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

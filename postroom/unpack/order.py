@@ -17,7 +17,10 @@ CANNOT_WRITE = 75  # the exit code of a child that could not write: EX_TEMPFAIL
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One container to be opened, and what that may cost; `ratio` is for a zip."""
+    """One container to be opened, and what that may cost; `ratio` is for a zip.
+
+    `seconds` are of processor time, so that a busy machine is no container's fault.
+    """
 
     kind: str
     content: str
@@ -28,6 +31,11 @@ class Order:
     ratio: int
     memory_bytes: int
     seconds: float
+
+    @property
+    def patience_seconds(self) -> float:
+        """Return how long it may take by the clock: a child that stands still uses no processor time."""
+        return self.seconds * 5
 
     def as_text(self) -> str:
         """Return the order as it goes into a command line."""

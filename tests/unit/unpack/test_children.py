@@ -55,20 +55,20 @@ def open_and_meet(folder: Path, met: signal.Signals) -> Unpacked:
 def test_a_decoder_that_goes_on_for_ever_is_ended(tmp_path: Path) -> None:
     limits = replace(QUICK, unpack_seconds=1.0)
 
-    with pytest.raises(DecoderDied, match="took longer than 1 s"):
+    with pytest.raises(DecoderDied, match=r"took longer than 1 s|was not done after 5 s"):
         opened(tmp_path, "tnef", ENDLESS, limits=limits)
 
 
 def test_a_decoder_that_stands_still_is_ended(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
-        limits = replace(QUICK, unpack_seconds=2.0)
+        limits = replace(QUICK, unpack_seconds=1.0)
         future = threads.submit(opened, tmp_path, "tnef", ENDLESS, limits=limits)
         wait_until((tmp_path / "into" / BEGUN).exists, "the child begins")
         child = child_of(os.getpid(), str(tmp_path))
         assert child is not None
         os.kill(child, signal.SIGSTOP)
 
-        with pytest.raises(DecoderDied, match="took longer than 2 s"):
+        with pytest.raises(DecoderDied, match="was not done after 5 s"):
             future.result()
 
     assert not Path(f"/proc/{child}").exists()
@@ -156,7 +156,9 @@ def test_at_the_last_attempt_a_deadly_container_stays_as_it_is(tmp_path: Path) -
 
     answer = unpacker.unpack("tnef", tmp_path / "content", into, name="", room=ROOM)
 
-    assert answer == Unpacked(reason="not unpacked", defects=("the tnef decoder took longer than 1 s",))
+    (defect,) = answer.defects
+    assert (answer.inner, answer.reason) == ((), "not unpacked")
+    assert defect in {"the tnef decoder took longer than 1 s", "the tnef decoder was not done after 5 s"}
 
 
 def test_without_the_extra_winmail_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
