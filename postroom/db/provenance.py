@@ -26,5 +26,5 @@ class SqlProvenance:
             .order_by(Sighting.id)
             .limit(1)
         )
-        with self._database.read() as session:
+        with self._database.read(org=claim.org_id) as session:
             return session.scalars(first).first() or ""
