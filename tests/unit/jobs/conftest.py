@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.house import open_postroom, postroom
-from tests.servers.fixtures import rgw
+from tests.servers.fixtures import postgres, rgw
 
-__all__ = ["open_postroom", "postroom", "rgw"]
+__all__ = ["open_postroom", "postgres", "postroom", "rgw"]
