@@ -35,7 +35,7 @@ cluster-packages:
 ##
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: app ## Show a whole postroom at work in a temporary folder
@@ -70,6 +70,10 @@ crash: dev ## Kill postroom many times at random moments (KILLS=300), and count 
 .PHONY: bench-relay
 bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")
 	@.venv/bin/python -m bench.relay $(BENCH)
+
+.PHONY: bench-s3
+bench-s3: dev cluster-packages ## Measure how many objects a second go into an archive in S3
+	@.venv/bin/python -m bench.s3
 
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
