@@ -54,6 +54,11 @@ test-cluster: dev cluster-packages ## Run the tests that need a real S3 service,
 check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules
 	@tools/check
 
+.PHONY: image-check
+image-check: dev ## Build the container image and run it as the compose files say, on a real engine
+	@docker info > /dev/null 2>&1 || tools/debian-packages docker.io docker-compose mmdebstrap
+	@tools/image-check
+
 .PHONY: format
 format: dev ## Format the code and mend what the linter can mend
 	@.venv/bin/ruff format --quiet

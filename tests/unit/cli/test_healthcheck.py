@@ -99,6 +99,14 @@ def test_a_database_that_hangs_counts_as_away_once_the_time_is_over(served: Room
     assert " FAIL database   no answer within 0.2 s  [E-DB]" in answer.out
 
 
+def test_a_healthcheck_needs_no_password_of_a_mailbox(served: Room) -> None:
+    config = served.path("postroom.toml")
+    mailbox = '[mailbox.a]\nhost = "h"\nuser = "u"\npassword = { command = ["false"] }\n'
+    config.write_text(config.read_text(encoding="utf-8") + mailbox, encoding="utf-8")
+
+    assert served.call("healthcheck").code == 0
+
+
 def test_a_healthcheck_changes_nothing(served: Room) -> None:
     before = {path: path.stat().st_mtime_ns for path in served.archive.parent.rglob("*") if path.is_file()}
 
