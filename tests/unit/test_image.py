@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.unit.scripts import run
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -37,6 +40,40 @@ def test_the_image_is_built_by_hash_from_the_pins_of_a_checkout() -> None:
 
     assert len(installs) == 3
     assert all("--require-hashes" in line or "--no-index --no-deps" in line for line in installs)
+
+
+# --- the scripts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(
+            ["image-check", "three"], "usage: tools/image-check [one|many]...", id="an unknown part"
+        ),
+        pytest.param(["docker-engine", "start", "near"], "must be an absolute path", id="a relative folder"),
+        pytest.param(
+            ["docker-engine", "again", "/nowhere"], "usage: tools/docker-engine", id="an unknown wish"
+        ),
+        pytest.param(["base-images", "python:3.12-slim"], "No Docker engine answers.", id="no engine"),
+        pytest.param(["base-images"], "usage: tools/base-images IMAGE...", id="no image"),
+    ],
+)
+def test_a_script_that_cannot_begin_says_why_and_makes_nothing(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    name, *rest = arguments
+    nowhere = {
+        "PATH": os.environ["PATH"],
+        "DOCKER_HOST": f"unix://{tmp_path}/nobody",
+        "TMPDIR": str(tmp_path),
+    }
+
+    done = run([str(ROOT / "tools" / name), *rest], nowhere)
+
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- compose --------------------------------------------------------------------------------------

@@ -114,8 +114,13 @@ def test_instances_differ_from_the_service_in_their_state_dir_only() -> None:
         "Description=postroom: documents out of mail (%i)",
         "Environment=POSTROOM_STATE_DIR=%S/postroom/%i",
         "StateDirectory=postroom/%i",
+        "RuntimeDirectory=postroom/%i",
     }
-    assert service - instance == {"Description=postroom: documents out of mail", "StateDirectory=postroom"}
+    assert service - instance == {
+        "Description=postroom: documents out of mail",
+        "StateDirectory=postroom",
+        "RuntimeDirectory=postroom",
+    }
 
 
 def test_a_round_is_fenced_like_the_service() -> None:
@@ -130,6 +135,8 @@ def test_a_round_is_fenced_like_the_service() -> None:
         "Restart=on-failure",
         "RestartSec=10",
         "RestartPreventExitStatus=64 78",
+        "RuntimeDirectory=postroom",
+        "RuntimeDirectoryMode=0755",
         "[Install]",
         "WantedBy=multi-user.target",
     }
