@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -15,6 +16,7 @@ from postroom.errors import NotAMessage
 
 HEAD_BYTES = 1 << 20  # more than any header that postroom reads: limits.header is 256 KiB
 _BLOCK_BYTES = 1 << 18
+_ABANDONED_SECONDS = 36 * 3600.0
 
 # The fields that name the envelope recipient for whoever reads the Maildir; one that came with the mail is a
 # stranger's word.  They are looked for up to the first blank line, folds included (RFC 5322 2.2.3).
@@ -125,3 +127,18 @@ def _is_one_address(text: str) -> bool:
     from postroom.core.addresses import mailboxes  # noqa: PLC0415  (see _PLAIN_ADDRESS)
 
     return mailboxes(text.encode("utf-8", "surrogateescape")) == [text]
+
+
+def sweep(folder: Path, now: float) -> int:
+    """Remove from tmp/ what no delivery touched for 36 hours, as a Maildir's readers do; return how many.
+
+    Those who were killed while they wrote left it: nobody will ever read it.  Raises MaildirUnusable.
+    """
+    swept = 0
+    with maildir.explained("clear", folder / "tmp"):
+        for path in (folder / "tmp").iterdir():
+            with suppress(FileNotFoundError):  # another sweeps too
+                if path.stat().st_mtime < now - _ABANDONED_SECONDS:
+                    path.unlink()
+                    swept += 1
+    return swept

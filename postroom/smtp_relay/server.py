@@ -7,6 +7,7 @@ import logging
 import resource
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from postroom import maildir
+from postroom.delivery import sweep
 from postroom.errors import RelayUnusable
 from postroom.smtp_relay import replies
 from postroom.smtp_relay.census import Census, Network
@@ -59,6 +61,7 @@ class Relay:
         plan = self._plan
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own: each line of each dialogue
         maildir.create(plan.house.folder)
+        sweep(plan.house.folder, time.time())
         sessions = _room_for(plan.house.bounds.sessions)
         census = Census(
             most=sessions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from postroom import maildir
 from postroom.core.addresses import mailboxes
 from postroom.core.headers import read_header_block
 from postroom.core.routing import PROFILES, Rule, address_pattern, targets
-from postroom.delivery import _PLAIN_ADDRESS, HEAD_BYTES, Arrival, Envelope, deliver, on_top, stripped
+from postroom.delivery import _PLAIN_ADDRESS, HEAD_BYTES, Arrival, Envelope, deliver, on_top, stripped, sweep
 from postroom.errors import MaildirUnusable, NotAMessage
 
 TO_ACME = Envelope("buyer@acme.example", "orders+acme@in.example")
@@ -182,3 +183,14 @@ def test_a_delivery_that_breaks_off_leaves_nothing(folder: Path) -> None:
         deliver(folder, Broken(b"A: " + b"x" * HEAD_BYTES), TO_ACME, ARRIVAL)
 
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_delivery_left_is_swept_after_36_hours(folder: Path) -> None:
+    for name, hours in (("old", 37), ("young", 35)):
+        (folder / "tmp" / name).write_bytes(b"half a ma")
+        os.utime(folder / "tmp" / name, (0, 1_000_000 - hours * 3600))
+
+    swept = sweep(folder, 1_000_000)
+
+    assert swept == 1
+    assert [path.name for path in (folder / "tmp").iterdir()] == ["young"]
