@@ -133,6 +133,9 @@ def _faults_of_quarantine(two: TwoOrgs, held: int) -> Iterator[str]:
     wanted = {NOBODY: [held], two.acme: [held], two.beta: []}
     if {org: quarantined_for(two.database, org) for org in wanted} != wanted:
         yield "quarantine: not for whom it is"
+    look = partial(touch, statement="SELECT * FROM quarantine")
+    if answer(two.database, two.beta, look) not in {"0", "Unfenced"}:
+        yield "quarantine: an org sees what is not for it"
     drop = partial(touch, statement="DELETE FROM quarantine")
     if answer(two.database, two.acme, drop) not in {"0", "Unfenced"}:
         yield "quarantine: an org can change it"

@@ -18,20 +18,21 @@ from postroom.db.engine import Database
 from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
+from postroom.db.scopes import Scope, scope_of
 from postroom.db.values import EMAIL, Intake, Key, Verdict
 from tests.contract.db.databases import MORNING, Orders, copy, message, minutes, part, place
 from tests.databases import every_row
 
-Asked = list[tuple[str, Any]]
+Asked = list[tuple[str, Any, Scope]]
 
 
 @contextmanager
 def listening(database: Database) -> Iterator[Asked]:
-    """Yield the statements that are asked meanwhile."""
+    """Yield the statements that are asked meanwhile, with what was bound to each and its scope."""
     asked: Asked = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        asked.append((statement, parameters))
+    def note(connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters, scope_of(connection)))
 
     event.listen(database.engine, "before_cursor_execute", note)
     try:
@@ -46,7 +47,7 @@ def plans(database: Database, act: Callable[[], object]) -> list[str]:
         act()
     found = []
     with every_row(database) as session:
-        for statement, parameters in asked:
+        for statement, parameters, _scope in asked:
             if re.match("SELECT|UPDATE|DELETE", statement):
                 explained = session.connection().exec_driver_sql(
                     f"EXPLAIN QUERY PLAN {statement}", parameters
@@ -86,8 +87,8 @@ def fail(orders: Orders) -> None:
 def announce(orders: Orders) -> None:
     finish(orders)
     outbox = SqlOutbox(orders.database)
-    (owed,) = outbox.claim(limit=9, holder="here", lease_seconds=60, now=MORNING)
-    outbox.conclude(owed, [each.event_id for each in owed.announcements], [], MORNING)
+    for owed in outbox.claim(limit=9, holder="here", lease_seconds=60, now=MORNING):
+        outbox.conclude(owed, [each.event_id for each in owed.announcements], [], MORNING)
 
 
 def memory(orders: Orders) -> SourceMemory:
