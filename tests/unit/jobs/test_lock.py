@@ -44,6 +44,7 @@ def test_a_second_one_is_told_who_holds_the_lock(tmp_path: Path, holder: subproc
     assert str(refused.value) == (
         f"postroom run (pid {holder.pid}, since 2025-03-04 09:00:00Z) works on {tmp_path}"
     )
+    assert "use a state_dir of its own" in refused.value.fix
 
 
 def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
