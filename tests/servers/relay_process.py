@@ -67,6 +67,11 @@ class RelayProcess:
         self._process.kill()
         self._process.wait(40)
 
+    def begin_peak(self) -> int:
+        """Let VmHWM begin anew, and return what is resident now, in bytes."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+        return self.rss_bytes()
+
     def rss_bytes(self, field: str = "VmRSS") -> int:
         """Return how much memory the process has now, or had at most (VmHWM)."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
