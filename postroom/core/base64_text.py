@@ -38,9 +38,10 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
     """
     coming, carry = iter(blocks), b""
     for block in coming:
-        if not carry and (regular := _regular(block)):
-            yield regular
-            continue
+        if not carry:
+            top, regular = _regular_lines(block)
+            yield top
+            block = block[regular:]  # noqa: PLW2901  (the rest of it)
         letters = carry + block.translate(None, _BLANKS)
         whole = len(letters) & ~3
         ended = letters.endswith(b"=", 0, whole)
@@ -57,20 +58,22 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
         yield from _damaged((carry,), defects)
 
 
-def _regular(block: bytes) -> bytes:
-    """Return the content of whole lines of 76 letters and nothing else, which most base64 is; else nothing.
+def _regular_lines(block: bytes) -> tuple[bytes, int]:
+    """Return the content of the lines of 76 letters on top of `block`, and their length; most base64 is such.
 
     Where the line ends are where they belong and no more than them was dropped, nothing else was there.
     """
     for end in (b"\r\n", b"\n"):
         width = _WIDTH + len(end)
-        lines, over = divmod(len(block), width)
-        if not lines or over or block[width - len(end) : width] != end:
+        if block[width - len(end) : width] != end:
             continue
-        ends = (block[at::width] == block[at : at + 1] * lines for at in range(_WIDTH, width))
-        content = _decoded(block) if all(ends) else b""
-        return content if len(content) == lines * _WIDTH // 4 * 3 else b""
-    return b""
+        lines = len(block) // width
+        text = block[: lines * width]
+        ends = (text[at::width] == text[at : at + 1] * lines for at in range(_WIDTH, width))
+        content = _decoded(text) if all(ends) else b""
+        if len(content) == lines * _WIDTH // 4 * 3:
+            return content, len(text)
+    return b"", 0
 
 
 def _decoded(text: bytes) -> bytes:

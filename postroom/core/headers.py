@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.raw import BLOCK, Raw
@@ -18,8 +19,7 @@ _BLANKS = (b"\r", b"\n", b" ", b"\t")
 _LOST_IN_A_ROW = 3  # so many lines that are no field: this is text, the blank line before it is missing
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field: `name` as written, `body` the raw bytes after the colon with folds still in it."""
 
     name: str
@@ -52,8 +52,8 @@ class HeaderBlock:
 
     def every(self, name: str) -> Iterator[Field]:
         """Yield all fields of that name, from the top."""
-        key = name.lower()
-        return (field for field in self.fields if field.key == key)
+        key, length = name.lower(), len(name)
+        return (field for field in self.fields if len(field.name) == length and field.key == key)
 
 
 class _Grammar:
