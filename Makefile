@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # CLUSTER_PACKAGES=   the same for `make test-cluster`
 # WORKERS=2           how many processes run the tests
 # KILLS=300           how often `make crash` kills postroom
+# SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
 # UPGRADE=1           lets `make lock` move to newer releases
 PACKAGES ?= dovecot-imapd openssl postfix swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
@@ -19,6 +20,8 @@ CLUSTER := rgw
 WORKERS ?= 2
 KILLS ?= 300
 UPGRADE ?=
+SECONDS ?= 60
+FUZZ_SEEDS ?= $(wildcard $(POSTROOM_CORPUS)/*)
 export PYTHON
 
 # Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
@@ -80,9 +83,22 @@ bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 50
 bench-s3: dev cluster-packages ## Measure how many objects a second go into an archive in S3
 	@.venv/bin/python -m bench.s3
 
+.PHONY: bench-parse
+bench-parse: dev ## Measure how fast mail is taken apart, beside other parsers, and what hostile mail costs
+	@tools/venv bench
+	@.venv/bin/python -m bench.parse
+
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
 	@.venv/bin/python -m bench.maildir
+
+.PHONY: fuzz
+fuzz: dev ## Throw damaged mail at the parsers for SECONDS=60 each, led by what the code does with it
+	@tools/venv fuzz
+	@for target in mail header names decoders routing tnef; do \
+		.venv/bin/python -m fuzz.$$target -max_total_time=$(SECONDS) -rss_limit_mb=1024 -print_final_stats=1 \
+			build/fuzz/$$target $(FUZZ_SEEDS) || exit 1; \
+	done
 
 .PHONY: audit
 audit: dev ## Ask whether a pinned dependency has a known weakness
@@ -91,7 +107,7 @@ audit: dev ## Ask whether a pinned dependency has a known weakness
 	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements-dev.txt
 
 .PHONY: lock
-lock: ## Compile the three requirements files from pyproject.toml (UPGRADE=1: newer releases)
+lock: ## Compile the requirements files from pyproject.toml (UPGRADE=1: newer releases)
 	@tools/lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean

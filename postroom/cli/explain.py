@@ -109,6 +109,8 @@ def _show_message(told: Story) -> None:
             ("next attempt", message.next_attempt_at),
             ("attempts", message.attempts),
             ("documents", message.documents),
+            ("defects", ", ".join(message.defects) or None),
+            ("limits", ", ".join(message.limits) or None),
         ]
     )
 

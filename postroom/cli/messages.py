@@ -88,6 +88,8 @@ def message_json(view: MessageView) -> dict[str, Any]:
         "conflict": view.conflict,
         "attempts": view.attempts,
         "error": error_json(view.error),
+        "defects": view.defects,
+        "limits": view.limits,
     }
 
 

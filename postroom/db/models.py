@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -62,7 +63,8 @@ class InboundMessage(Base):
     """One message, for one org, from one source: the row that makes intake idempotent.
 
     `raw_key` is set once the bytes are durable, so it is None in RECEIVED.  `received_at` is when the mail
-    reached its mailbox, `created_at` when postroom first met it.
+    reached its mailbox, `created_at` when postroom first met it.  `defects` and `limits` say, once it is
+    PARSED, what was wrong with it and which bounds it met.
     """
 
     __tablename__ = "inbound_message"
@@ -90,6 +92,8 @@ class InboundMessage(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[datetime | None]
     error_json: Mapped[dict[str, Any] | None]
+    defects: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    limits: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

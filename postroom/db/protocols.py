@@ -76,9 +76,18 @@ class Workbench(Protocol):
         """Keep those of the claims that are still ours for another while; may be repeated."""
         ...
 
-    def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
+    def finish(
+        self,
+        claim: Claim,
+        parts: Sequence[LedgerPart],
+        now: datetime,
+        *,
+        defects: Sequence[str] = (),
+        limits: Sequence[str] = (),
+    ) -> int:
         """Write ledger, documents and outbox and go to PARSED, in one transaction; return the documents.
 
+        `defects` and `limits` are those of the whole mail.
         Raises LeaseLost when the claim is no longer ours; nothing is written then.
         """
         ...

@@ -47,6 +47,8 @@ class MessageView:
     attempts: int
     next_attempt_at: datetime | None
     error: dict[str, Any] | None
+    defects: list[str]
+    limits: list[str]
     created_at: datetime
     updated_at: datetime
 

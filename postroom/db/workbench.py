@@ -41,13 +41,23 @@ class SqlWorkbench:
             for claim in claims:
                 session.execute(update(Work).where(*_ours(claim)).values(leased_until=until))
 
-    def finish(self, claim: Claim, parts: Sequence[LedgerPart], now: datetime) -> int:
+    def finish(
+        self,
+        claim: Claim,
+        parts: Sequence[LedgerPart],
+        now: datetime,
+        *,
+        defects: Sequence[str] = (),
+        limits: Sequence[str] = (),
+    ) -> int:
         with self._database.write(org=claim.org_id) as session:
             _require_ours(session, claim)
             facts = {
                 "attempts": claim.attempts + 1,
                 "next_attempt_at": None,
                 "error_json": _only_history(session, claim),
+                "defects": list(defects),
+                "limits": list(limits),
                 "updated_at": now,
             }
             if not advance(session, _row(claim), Status.STORED, Status.PARSED, **facts):

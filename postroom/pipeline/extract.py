@@ -41,7 +41,7 @@ def extract(
     with store.opened(claim.raw_key, claim.raw_sha256) as view:
         mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
         ledger = _kept(mail, claim.org_id)
-    documents = workbench.finish(claim, ledger, now())
+    documents = workbench.finish(claim, ledger, now(), defects=mail.defects, limits=mail.limits)
     _log.info(
         "parsed",
         org=claim.org,
@@ -49,6 +49,7 @@ def extract(
         row=str(claim.message_id),
         bytes=claim.size_bytes,
         documents=documents,
+        limits=list(mail.limits),
         defects=sum(len(part.defects) for part in ledger),
         ms=round((time.monotonic() - started) * 1000, 1),
     )

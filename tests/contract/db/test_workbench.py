@@ -74,7 +74,9 @@ def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to
     (claim,) = orders.claim()
     text = part("1", content_type="text/plain", kept=False, reason="text body", object_key=None)
 
-    documents = orders.bench.finish(claim, [text, part("2", defects=("odd",))], minutes(1))
+    documents = orders.bench.finish(
+        claim, [text, part("2", defects=("odd",))], minutes(1), defects=("odd",), limits=("parts",)
+    )
 
     (document,) = rows(orders.database, Document)
     (row,) = rows(orders.database, InboundMessage)
@@ -82,6 +84,7 @@ def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to
         (line.path, line.kept, line.reason, line.defects) for line in rows(orders.database, Part, Part.path)
     ]
     assert documents == 1
+    assert (row.defects, row.limits) == (["odd"], ["parts"])
     assert (row.status, row.attempts, row.next_attempt_at, row.updated_at) == (
         Status.PARSED,
         1,

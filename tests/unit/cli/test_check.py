@@ -119,7 +119,7 @@ def test_a_house_at_work_passes_and_is_left_as_it_was(terminal: Terminal, tmp_pa
         f" ok   owner    new is {owner_and_mode(tmp_path / 'Maildir' / 'new')}\n"
         " ok   org      acme\n"
         f"\ndatabase: {terminal.state_dir}/postroom.db\n"
-        " ok   schema   revision 0002\n"
+        " ok   schema   revision 0003\n"
         f"\narchive: {terminal.state_dir}/archive\n"
         " ok   probe    an object was written, read back and deleted\n"
     )
@@ -190,7 +190,7 @@ def test_a_database_of_a_newer_postroom_fails(terminal: Terminal) -> None:
     answer = terminal.call("check", "--connect")
 
     assert answer.code == 78
-    assert "revision 9999 is newer than this postroom's 0002  [E-DB-SCHEMA]" in answer.out
+    assert "revision 9999 is newer than this postroom's 0003  [E-DB-SCHEMA]" in answer.out
 
 
 # --- config show -----------------------------------------------------------------------------------
@@ -241,10 +241,10 @@ def test_the_database_is_made_once_and_then_nothing_is_left_to_do(terminal: Term
     answers = [terminal.call("db", command).out for command in ("revision", "upgrade", "upgrade", "revision")]
 
     assert answers == [
-        f"{file}: revision none (this postroom's is 0002)\n",
-        f"{file}: made at revision 0002\n",
-        f"{file}: at revision 0002, nothing to do\n",
-        f"{file}: revision 0002 (the newest)\n",
+        f"{file}: revision none (this postroom's is 0003)\n",
+        f"{file}: made at revision 0003\n",
+        f"{file}: at revision 0003, nothing to do\n",
+        f"{file}: revision 0003 (the newest)\n",
     ]
 
 

@@ -14,7 +14,7 @@ from tests.unit.cli.room import Room
 
 KEYS = (
     "id org source source_message_id status received_at subject from recipient size raw_sha256 documents"
-    " duplicates conflict attempts error"
+    " duplicates conflict attempts error defects limits"
 )
 
 
@@ -43,6 +43,8 @@ def test_each_line_of_json_has_the_stable_keys_in_their_order(room: Room) -> Non
         "conflict": False,
         "attempts": 1,
         "error": None,
+        "defects": [],
+        "limits": [],
     }
     assert row["received_at"].endswith("+00:00")
     assert line.isascii()
