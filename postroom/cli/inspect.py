@@ -14,7 +14,6 @@ from postroom.cli.words import columns, disagree, size_words
 from postroom.core.rules import DEFAULT_STANDARD, Standard
 from postroom.db.values import LedgerPart
 from postroom.errors import Exit, FileFault, NotAMessage, UsageFault
-from postroom.storage.store import View
 
 _LONGEST = 100  # characters of a subject or file name on one line
 
@@ -36,7 +35,6 @@ def inspect(ctx: click.Context, files: tuple[str, ...], *, as_json: bool, org: s
     for file in files:
         try:
             with mail_file(file) as raw:
-                _require_one_mail(file, raw)
                 mail = open_mail(file, raw, standard)
         except (FileFault, NotAMessage) as error:
             say(error)
@@ -55,13 +53,6 @@ def _standard(ctx: click.Context, org: str, source: str) -> Standard:
     if source and source not in {*settings.mailbox, *settings.maildir}:
         raise UsageFault(f"there is no source {source}", fix="name a [mailbox.NAME] or [maildir.NAME]")
     return Standard(settings.limits, rules_for(settings, org=org, source=source))
-
-
-def _require_one_mail(file: str, raw: View) -> None:
-    if raw[:5] == b"From ":  # the line that mbox puts between mails is no header field
-        raise NotAMessage(
-            f"{file} is an mbox, not one message", fix="postroom ingest takes all the mails in it"
-        )
 
 
 def _facts(mail: OpenedMail) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from postroom.app.dissecting import dissection
@@ -14,6 +16,8 @@ from postroom.db.values import LedgerPart
 from postroom.errors import NotAMessage
 from postroom.storage.store import View
 
+_NEXT_MAIL = re.compile(rb"\n\r?\nFrom [^\r\n]{1,200} (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} ")
+_LOOKED_AT = 64 * 1024  # bytes
 _ENVELOPE = ("Delivered-To", "X-Original-To", "Envelope-To")
 
 
@@ -32,11 +36,11 @@ class OpenedMail:
 
 
 def open_mail(file: str, raw: View, standard: Standard) -> OpenedMail:
-    """Return the mail in `raw`, however broken.  Raises NotAMessage where not even one header field is."""
+    """Return the mail in `raw`, however broken.  Raises NotAMessage where there is nothing but blanks."""
     limits = standard.limits
     block = read_header_block(raw, limits=limits)
-    if not block.fields:
-        raise NotAMessage(f"{file} is {'no message: it has no header' if raw else 'empty'}")
+    if not block.fields and not raw[:_LOOKED_AT].strip():
+        raise NotAMessage(f"{file} is empty")
     sender = block.first("From")
     with dissection(raw, standard) as mail:
         ledger = {line.path: line for line, _ in mail.parts()}  # the second line of a path counts
@@ -47,10 +51,18 @@ def open_mail(file: str, raw: View, standard: Standard) -> OpenedMail:
         subject=text(block.first("Subject")),
         from_address=next(iter(mailboxes(sender.unfolded)), None) if sender else None,
         recipients=_recipients(block),
-        defects=mail.defects,
+        defects=(*_as_a_file(raw, block), *mail.defects),
         limits=(*too_big, *mail.limits),
         parts=tuple(ledger.values()),
     )
+
+
+def _as_a_file(raw: View, block: HeaderBlock) -> Iterator[str]:
+    """Yield what is odd about the file; `postroom ingest` takes all the mails in an mbox."""
+    if not block.fields:
+        yield "no header field"
+    if raw[:5] == b"From " and _NEXT_MAIL.search(raw):
+        yield "mbox of several mails"
 
 
 def _recipients(block: HeaderBlock) -> tuple[str, ...]:

@@ -150,9 +150,7 @@ def test_a_limit_that_was_reached_is_named(terminal: Terminal) -> None:
     ("raw", "words"),
     [
         pytest.param(b"", "x is empty", id="empty"),
-        pytest.param(b"\n\n", "x is no message: it has no header", id="blank lines"),
-        pytest.param(b"just a text\nof two lines\n", "x is no message: it has no header", id="text"),
-        pytest.param(bytes(range(128, 256)) * 30, "x is no message: it has no header", id="binary"),
+        pytest.param(b"\n\n", "x is empty", id="blank lines"),
     ],
 )
 def test_what_is_no_message_at_all_is_said_and_ends_with_65(
@@ -167,14 +165,42 @@ def test_what_is_no_message_at_all_is_said_and_ends_with_65(
     assert answer.err.startswith(f"postroom: {words}  [E-NOT-A-MESSAGE]\n")
 
 
-def test_an_mbox_is_named_and_so_is_what_takes_it(terminal: Terminal) -> None:
-    terminal.write(b"From ann Mon Jan  1 00:00:00 2026\n" + ORDER, name="a.mbox")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"just a text\nof two lines\n", id="text"),
+        pytest.param(b"--\nContent-Type: a/b\n\nx", id="a part of a mail"),
+        pytest.param(bytes(range(128, 256)) * 30, id="binary"),
+    ],
+)
+def test_a_mail_that_lost_its_header_is_taken_apart_all_the_same(terminal: Terminal, raw: bytes) -> None:
+    terminal.write(raw, name="x")
 
-    answer = terminal.call("inspect", "a.mbox")
+    answer = terminal.call("inspect", "--json", "x")
 
-    assert answer.code == 65
-    assert "a.mbox is an mbox, not one message  [E-NOT-A-MESSAGE]\n" in answer.err
-    assert "Fix: postroom ingest takes all the mails in it\n" in answer.err
+    found = json.loads(answer.out)
+    assert answer.code == 0
+    assert found["defects"][0] == "no header field"
+    assert [part["path"] for part in found["parts"]] == ["1"]
+
+
+def test_one_mail_with_the_line_of_an_mbox_on_top_is_one_mail(terminal: Terminal) -> None:
+    terminal.write(b"From ann Mon Jan  1 00:00:00 2026\n" + ORDER, name="a.eml")
+
+    answer = terminal.call("inspect", "--json", "a.eml")
+
+    assert answer.code == 0
+    assert "mbox line on top" in json.loads(answer.out)["defects"]
+
+
+def test_an_mbox_is_read_as_one_mail_and_named(terminal: Terminal) -> None:
+    envelope = b"From ann Mon Jan  1 00:00:00 2026\n"
+    terminal.write(envelope + ORDER + b"\n\n" + envelope + ORDER, name="a.mbox")
+
+    answer = terminal.call("inspect", "--json", "a.mbox")
+
+    assert answer.code == 0
+    assert json.loads(answer.out)["defects"][0] == "mbox of several mails"
 
 
 def test_a_folder_is_not_read_and_the_way_out_is_said(terminal: Terminal) -> None:
@@ -187,7 +213,7 @@ def test_a_folder_is_not_read_and_the_way_out_is_said(terminal: Terminal) -> Non
 def test_one_bad_file_holds_up_no_other(terminal: Terminal) -> None:
     for name in ("a.eml", "b.eml"):
         terminal.write(ORDER, name=name)
-    terminal.write("no message", name="text")
+    terminal.write("", name="text")
 
     answer = terminal.call("inspect", "--json", "a.eml", "text", "missing", ".", "b.eml")
 
