@@ -100,6 +100,10 @@ def _show_message(told: Story) -> None:
     )
     _title("Whose it is")
     facts([("org", message.org), ("because", because(told)), ("identity", identity(told))])
+    _show_progress(message)
+
+
+def _show_progress(message: MessageView) -> None:
     _title("How far it is")
     facts(
         [
