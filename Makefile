@@ -21,7 +21,7 @@ WORKERS ?= 2
 KILLS ?= 300
 UPGRADE ?=
 SECONDS ?= 60
-FUZZ_SEEDS ?= $(wildcard $(POSTROOM_CORPUS)/*)
+FUZZ_SEEDS ?= $(if $(POSTROOM_CORPUS),$(wildcard $(POSTROOM_CORPUS)/*/))
 export PYTHON
 
 # Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
