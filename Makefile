@@ -51,7 +51,7 @@ test: dev packages ## Run all tests, against real servers where they can be had
 .PHONY: test-cluster
 test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's, and the stories on it
 	@.venv/bin/pytest -n $(WORKERS) --timeout 300 -m "$(CLUSTER)"
-	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 tests/story
+	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 tests/story tests/integration
 
 .PHONY: check
 check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules

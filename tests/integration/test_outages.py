@@ -12,6 +12,7 @@ import pytest
 
 from postroom import maildir
 from tests.command import ENVIRONMENT, postroom
+from tests.databases import on_cluster_leg
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.waiting import free_port
 
@@ -116,6 +117,8 @@ ls "$1/Maildir/new" | wc -l
 
 
 def test_a_full_disk_keeps_every_mail_and_ends_well_once_there_is_room(tmp_path: Path) -> None:
+    if on_cluster_leg():
+        pytest.skip("on this leg the disk that fills holds neither rows nor objects")
     own_mounts = (
         ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     )
