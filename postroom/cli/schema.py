@@ -27,7 +27,7 @@ def db_upgrade(ctx: click.Context) -> None:
     Every start does the same; this is for doing it at a time of your own, and with PostgreSQL as the owner of
     the tables where postroom runs as another role.  Row level security that was switched off is put back.
     """
-    loaded = read_config(ctx, secrets=True)
+    loaded = read_config(ctx, secrets="own")
     warn(loaded)
     make_state_dir(loaded.settings.state_dir)
     before = database_revision(loaded.settings)
@@ -72,7 +72,7 @@ def db_grants(ctx: click.Context, role: str) -> None:
 @click.pass_context
 def db_revision(ctx: click.Context) -> None:
     """Show the revision of the database and the newest one; nothing is changed."""
-    loaded = read_config(ctx, secrets=True)
+    loaded = read_config(ctx, secrets="own")
     warn(loaded)
     found = database_revision(loaded.settings) or "none"
     verdict = "the newest" if found == HEAD else f"this postroom's is {HEAD}"
