@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -15,9 +16,9 @@ from postroom.core.places import Place
 from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
 from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen
-from postroom.errors import DatabaseUnavailable, SettleFailed, SourceChanged, StoreUnavailable
+from postroom.errors import DatabaseUnavailable, RowRefused, SettleFailed, SourceChanged, StoreUnavailable
 from postroom.fetcher.source import Batch
-from postroom.pipeline.decide import Decision, decisions, slugs
+from postroom.pipeline.decide import Decision, decisions, held_bare, slugs
 from postroom.pipeline.letter import Letter, read_letter
 from postroom.pipeline.plan import Plan, make_plan, wanted_keys
 from postroom.pipeline.tally import Tally, log_verdicts
@@ -49,11 +50,36 @@ def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = No
     Safe to repeat from any point: objects are content-addressed, known keys become sightings, and what was
     committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost, and
     SourceChanged when a spooled mail vanished: the batch then stays where it is.  A refused after-action is
-    counted in the tally and does not raise.
+    counted in the tally and does not raise, and a mail whose row the database refuses goes to quarantine.
     """
+    try:
+        return _accept(batch, desk, settle, fence)
+    except RowRefused:
+        return _one_by_one(batch, desk, settle, fence)
+
+
+def _one_by_one(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None) -> Tally:
+    """Take each mail by itself, so that the one whose row is refused is held and all others are taken.
+
+    The cursor moves last: a mail that is not committed is not behind it.
+    """
+    tally = Tally()
+    standing = replace(batch.cursor, last_uid=0) if batch.cursor else None
+    for fetched in batch.fetched:
+        alone = Batch((fetched,), cursor=standing)
+        try:
+            tally += _accept(alone, desk, settle, fence)
+        except RowRefused as error:
+            tally += _accept(alone, desk, settle, fence, unstorable=str(error))
+    return tally + _accept(replace(batch, fetched=()), desk, settle, fence)
+
+
+def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, unstorable: str = "") -> Tally:
     started = time.monotonic()
     met_at = desk.now()  # before the orgs are read: an org added meanwhile must count as newer than this
     decided, orgs = _decide(batch, desk)
+    if unstorable:
+        decided = list(map(partial(held_bare, reason=unstorable), decided[:1]))
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
     plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from postroom.core.limits import Limits
@@ -47,6 +47,13 @@ def decisions(letter: Letter, orgs: Mapping[str, Org], limits: Limits) -> list[D
     accepted = {decision.org.id: decision for decision in reversed(found) if decision.org}
     refused = [decision for decision in found if decision.refusal]
     return [*accepted.values(), *_as_one(refused)]
+
+
+def held_bare(decision: Decision, *, reason: str) -> Decision:
+    """Return the decision to hold a letter without what it says of itself, for something of it is refused."""
+    bare = replace(decision.letter, from_address=None, to_address=None, subject=None, sent_at=None)
+    nobody = replace(decision.target, slug=None, recipient="")
+    return Decision(bare, nobody, refusal=Refusal("unstorable", reason))
 
 
 def slugs(letters: Iterable[Letter]) -> set[str]:
