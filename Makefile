@@ -12,6 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # WORKERS=2           how many processes run the tests
 # KILLS=300           how often `make crash` kills postroom
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
+# HOSTS_SECONDS=300   how long `make test-hosts` lets hosts fail
 # UPGRADE=1           lets `make lock` move to newer releases
 PACKAGES ?= dovecot-imapd openssl postfix swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
@@ -19,6 +20,7 @@ CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 CLUSTER := rgw
 WORKERS ?= 2
 KILLS ?= 300
+HOSTS_SECONDS ?= 300
 UPGRADE ?=
 SECONDS ?= 60
 FUZZ_SEEDS ?= $(if $(POSTROOM_CORPUS),$(wildcard $(POSTROOM_CORPUS)/*/))
@@ -99,6 +101,14 @@ fuzz: dev ## Throw damaged mail at the parsers for SECONDS=60 each, led by what 
 		.venv/bin/python -m fuzz.$$target -max_total_time=$(SECONDS) -rss_limit_mb=1024 -print_final_stats=1 \
 			build/fuzz/$$target $(FUZZ_SEEDS) || exit 1; \
 	done
+
+.PHONY: test-hosts
+test-hosts: dev packages ## Let three hosts die, hang and lose the network (HOSTS_SECONDS=300), and count what is lost
+	@POSTROOM_HOSTS_SECONDS=$(HOSTS_SECONDS) .venv/bin/pytest -n 0 -m hosts -s tests/cluster
+
+.PHONY: bench-scale
+bench-scale: dev packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
+	@.venv/bin/python -m bench.scale
 
 .PHONY: audit
 audit: dev ## Ask whether a pinned dependency has a known weakness

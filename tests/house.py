@@ -283,11 +283,8 @@ def open_postroom(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
     def open_one(**choices: Any) -> Postroom:
         folder = tmp_path / f"postroom-{len(rooms)}"
         folder.mkdir()
-        places: dict[str, Any] = {
-            "database_url": _database_url(request, folder),
-            "stock": fresh_stock(request, folder),
-        }
-        rooms.append(Postroom(folder, **places, **choices))
+        choices.setdefault("database_url", _database_url(request, folder))
+        rooms.append(Postroom(folder, **{"stock": fresh_stock(request, folder)} | choices))
         return rooms[-1]
 
     yield open_one

@@ -24,6 +24,7 @@ from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
 from postroom.errors import FileFault, ObjectMissing, StoreUnavailable
+from postroom.jobs.lock import holder_of
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.start")
@@ -50,12 +51,16 @@ class App:
     def take_over(self) -> None:
         """Clear the leases, spool and drafts of a dead predecessor; the caller holds the state_dir lock.
 
-        An archive that is away holds up no start: its drafts wait for the next one.
+        An archive that is away holds up no start: its drafts wait for the next one.  Where hosts share the
+        database, only what this one left is cleared, and no draft: it may be one that another host writes.
         """
-        if not self.database.is_shared:
-            SqlLeases(self.database).void_all()
         for leftover in _deepest_first(self.spool):
             leftover.rmdir() if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        leases = SqlLeases(self.database)
+        if self.database.is_shared:
+            leases.void(holder_of(self.settings.state_dir))
+            return
+        leases.void_all()
         try:
             self.store.tidy()
         except StoreUnavailable as error:

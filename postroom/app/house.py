@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 
 from postroom.app.compose import App
 from postroom.app.sources import kits
@@ -15,6 +13,7 @@ from postroom.db.outbox import SqlOutbox
 from postroom.db.provenance import SqlProvenance
 from postroom.db.workbench import SqlWorkbench
 from postroom.jobs.house import House, Pace
+from postroom.jobs.lock import holder_of
 from postroom.notify.log import LogNotifier
 from postroom.pipeline.inside import Opening
 from postroom.unpack.opener import open_containers
@@ -41,7 +40,7 @@ def build_house(app: App) -> House:
             backoff_cap_seconds=jobs.backoff_cap_seconds,
             lease_seconds=jobs.lease_seconds,
         ),
-        holder=f"{socket.gethostname()}:{os.getpid()}",
+        holder=holder_of(app.settings.state_dir),
         now=app.now,
         jitter=random.SystemRandom().random,
     )

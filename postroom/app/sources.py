@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 
 from postroom.app.compose import App
@@ -12,14 +13,33 @@ from postroom.core.routing import Rule, address_pattern
 from postroom.db.memory import SourceMemory
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import SourceKit
+from postroom.jobs.lock import host_name
 from postroom.pipeline.accept import Desk
 
 
 def kits(app: App, *, read_only: bool = False) -> dict[str, SourceKit]:
-    """Return every configured source with what a poll of it needs; `read_only` for a dry run."""
-    mailboxes = (mailbox_kit(app, mailbox, read_only=read_only) for mailbox in app.settings.mailbox.values())
-    folders = (folder_kit(app, folder) for folder in app.settings.maildir.values())
-    return {kit.name: kit for kit in (*mailboxes, *folders)}
+    """Return every configured source by its name with what a poll of it needs; `read_only` for a dry run."""
+    mailboxes = {
+        name: mailbox_kit(app, mailbox, read_only=read_only) for name, mailbox in app.settings.mailbox.items()
+    }
+    folders = {name: folder_kit(app, folder) for name, folder in app.settings.maildir.items()}
+    return {**mailboxes, **folders}
+
+
+def folder_name(app: App, name: str) -> str:
+    """Return how the database calls a Maildir: where hosts share it, each has a folder of its own."""
+    return f"{name}@{host_name()}" if app.database.is_shared else name
+
+
+def source_names(app: App, known: Iterable[str]) -> dict[str, str]:
+    """Return what the database calls every source, with its kind.
+
+    Where hosts share the database, those Maildirs of other hosts are in it that are among the `known`.
+    """
+    settings = app.settings
+    ours = {folder_name(app, name) for name in settings.maildir}
+    theirs = {name for name in known if name.partition("@")[0] in settings.maildir and "@" in name}
+    return dict.fromkeys(settings.mailbox, "imap") | dict.fromkeys(sorted(ours | theirs), "maildir")
 
 
 def rule_for(settings: Settings, recipients: Recipients, *, address: str = "") -> Rule:
@@ -71,6 +91,7 @@ def folder_kit(app: App, folder: MaildirFolder) -> SourceKit:
     """Return the kit of a Maildir."""
     from postroom.fetcher.maildir_source import MaildirSource  # noqa: PLC0415  (as above)
 
+    folder = replace(folder, name=folder_name(app, folder.name))
     make = partial(MaildirSource, folder, app.settings.limits)
     shelves = ("new", "cur") if folder.cur else ("new",)
     return SourceKit(
@@ -82,6 +103,7 @@ def folder_kit(app: App, folder: MaildirFolder) -> SourceKit:
         poll_seconds=folder.poll_seconds,
         max_per_poll=folder.max_per_poll,
         wake_paths=tuple(str(folder.path / shelf) for shelf in shelves) if folder.watch == "auto" else (),
+        is_shared=False,
     )
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "check": _entry("check", "check", "List every fault of the configuration; --connect tries each source."),
     "config": _entry("check", "config", "Show the effective configuration and where each value comes from."),
     "run": _entry("run", "run", "Run the service: poll, extract, announce, until SIGTERM."),
+    "worker": _entry("worker", "worker", "Work for the other hosts: take their jobs, until SIGTERM."),
     "relay": _entry("relay", "relay", "Take mail by SMTP or LMTP into a Maildir, until SIGTERM."),
     "fetch": _entry("fetch", "fetch", "Do one bounded round of everything due and exit, for cron."),
     "deliver": _entry(

@@ -15,11 +15,10 @@ import structlog
 
 from postroom import __version__
 from postroom.app.compose import App
-from postroom.app.house import build_house
+from postroom.app.running import build_runner
 from postroom.cli.context import opened, say_no_source
 from postroom.cli.words import counted
 from postroom.fetcher.watch import Watcher, watch
-from postroom.jobs.embedded import EmbeddedRunner
 from postroom.jobs.heartbeat import Heartbeat, beating
 from postroom.jobs.lock import state_lock
 from postroom.jobs.runner import Runner, poll_of
@@ -44,29 +43,30 @@ def run(ctx: click.Context) -> None:
         app.report_archive()
         if not app.settings.mailbox and not app.settings.maildir:
             say_no_source(app)
-        supervisor = ServiceSupervisor(os.environ)
-        with (
-            _relay(app),  # first: the Maildir that it fills is watched
-            beating(app.settings.state_dir, command="run", now=app.now, supervisor=supervisor) as heartbeat,
-        ):
-            serve(app, heartbeat, supervisor)
+        with _relay(app):  # first: the Maildir that it fills is watched
+            serve(app, command="run")
 
 
-def serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor) -> None:
+def serve(app: App, *, command: str, only_works: bool = False) -> None:
     """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished."""
-    house = build_house(app)
-    runner = EmbeddedRunner(house)
+    supervisor = ServiceSupervisor(os.environ)
+    with beating(app.settings.state_dir, command=command, now=app.now, supervisor=supervisor) as heartbeat:
+        _serve(app, heartbeat, supervisor, only_works=only_works)
+
+
+def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, only_works: bool) -> None:
+    house, runner = build_runner(app, only_works=only_works)
     runner.every(heartbeat.every_seconds, "heartbeat", heartbeat.beat)
     stop = Event()
 
     def poll_now() -> None:
-        for name in house.sources:
-            runner.wake(poll_of(name))
+        for kit in house.sources.values():
+            runner.wake(poll_of(kit.name))
 
     _on_signals(stop.set, poll_now)
     watchers = [
         watcher
-        for kit in house.sources.values()
+        for kit in ([] if only_works else house.sources.values())
         if (watcher := _watch(kit.wake_paths, poll_of(kit.name), runner)) is not None
     ]
     runner.start()

@@ -11,6 +11,7 @@ import click
 from postroom import __version__
 from postroom.app.archive import open_store
 from postroom.app.compose import App
+from postroom.app.sources import source_names
 from postroom.cli.context import opened, read_config
 from postroom.cli.tables import age, iso, json_line, shown, table
 from postroom.cli.words import counted
@@ -116,7 +117,7 @@ def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]
     polls = reading_status.last_polls(app.database)
     oldest = reading_status.oldest_unsettled(app.database)
     answers = []
-    for name, kind in _configured(app.settings).items():
+    for name, kind in source_names(app, polls).items():
         poll = polls.get(name)
         error = poll.error if poll else None
         answers.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -37,6 +38,11 @@ class Database:
     def is_shared(self) -> bool:
         """Return whether other hosts may work on the same database."""
         return self._engine.dialect.name == "postgresql"
+
+    def driver_arguments(self) -> dict[str, Any]:
+        """Return what the driver's own `connect` takes for a connection like ours, the password among it."""
+        _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
+        return {**arguments, **(postgres.CHOICES["connect_args"] if self.is_shared else {})}
 
     @contextmanager
     def read(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:

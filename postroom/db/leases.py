@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, true, update
 from sqlalchemy.orm import Session
 
+from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
 from postroom.db.machinery import Lease, Work
 from postroom.db.values import Fence
 from postroom.errors import LeaseLost
 
 _ENDED = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def lease_of_source(name: Any) -> Any:
+    """Return the name of the lease on polling a source; `name` is its name, or a column of such names."""
+    return "source:" + name
 
 
 def require(session: Session, fence: Fence, now: datetime) -> None:
@@ -37,8 +44,10 @@ class SqlLeases:
         with self._database.write() as session:
             lease = session.get(Lease, name, with_for_update=True)
             if lease is None:
-                session.add(Lease(name=name, holder=holder, leased_until=until, token=1))
-                return Fence(name, 1)
+                first = {"name": name, "holder": holder, "leased_until": until, "token": 1}
+                if insert_missing(session, Lease, first):
+                    return Fence(name, 1)
+                lease = session.get_one(Lease, name, with_for_update=True)
             if lease.leased_until > now and lease.holder != holder:
                 return None
             lease.holder, lease.leased_until, lease.token = holder, until, lease.token + 1
@@ -59,8 +68,16 @@ class SqlLeases:
     def void_all(self) -> None:
         """End every lease and claim: the caller holds the state_dir lock, so their holders are dead."""
         with self._database.write() as session:
-            session.execute(update(Lease).values(leased_until=_ENDED, token=Lease.token + 1))
-            held = or_(Work.holder.is_not(None), Work.leased_until.is_not(None))
-            session.execute(
-                update(Work).where(held).values(holder=None, leased_until=None, token=Work.token + 1)
-            )
+            _void(session, true(), or_(Work.holder.is_not(None), Work.leased_until.is_not(None)))
+
+    def void(self, holder: str) -> None:
+        """End the leases and claims of a holder that is known to be dead, and of no other."""
+        with self._database.write() as session:
+            _void(session, Lease.holder == holder, Work.holder == holder)
+
+
+def _void(session: Session, leases: Any, claims: Any) -> None:
+    ended = {"leased_until": _ENDED, "token": Lease.token + 1}
+    session.execute(update(Lease).where(leases).values(**ended))
+    freed = {"holder": None, "leased_until": None, "token": Work.token + 1}
+    session.execute(update(Work).where(claims).values(**freed))

@@ -145,6 +145,15 @@ class SourceState(Base):
     error_json: Mapped[dict[str, Any] | None]
 
 
+class Turn(Base):
+    """When a mailbox that many hosts share is polled next; one row for each, whatever its state."""
+
+    __tablename__ = "turn"
+    __table_args__ = (Index("ix_turn_due", "due_at"),)
+    source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    due_at: Mapped[datetime]
+
+
 class Lease(Base):
     """Who may work on a named thing, until when; `token` grows with every holder and fences the last."""
 

@@ -112,6 +112,11 @@ class SqlSourceBook:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def failures(self, name: str) -> int:
+        with self._database.read() as session:
+            state = session.get(SourceState, name)
+            return state.failures if state else 0
+
     def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
         with self._database.write() as session:
             state = session.get(SourceState, name)

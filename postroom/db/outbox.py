@@ -16,7 +16,7 @@ from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
 from postroom.db.values import Owed, Untold, WorkState
-from postroom.db.workbench import close_or_owe, take_due
+from postroom.db.workbench import close_or_owe, keep, take_due
 from postroom.errors import LeaseLost
 
 
@@ -31,6 +31,10 @@ class SqlOutbox:
         with self._database.write() as session:
             taken = take_due(session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now)
             return [owed for org_id, some in taken for owed in _owed(session, org_id, some, now)]
+
+    def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
+        with self._database.write() as session:
+            keep(session, claimed, now + timedelta(seconds=lease_seconds))
 
     def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
         ours = (Work.message_id == owed.message_id, Work.token == owed.token)

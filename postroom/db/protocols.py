@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -114,6 +114,10 @@ class OutboxQueue(Protocol):
         """Return up to `limit` messages with announcements that are due, leased to `holder`."""
         ...
 
+    def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
+        """Keep those of the claims that are still ours for another while; may be repeated."""
+        ...
+
     def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
         """Record which announcements of a claimed message the next system has, and which wait.
 
@@ -142,6 +146,38 @@ class Leases(Protocol):
 class SourceBook(Protocol):
     """What `status` says of each source."""
 
+    def failures(self, name: str) -> int:
+        """Return how often in a row polls of a source came to nothing, whichever host they were of."""
+        ...
+
     def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
         """Record the end of a poll: a success where `error` is None."""
+        ...
+
+
+class Turns(Protocol):
+    """When each mailbox is polled next, for all hosts together."""
+
+    def enrol(self, sources: Collection[str], now: datetime) -> None:
+        """Let those whose turn is not known yet be due now."""
+        ...
+
+    def claim(
+        self,
+        seconds: Mapping[str, float],
+        now: datetime,
+        *,
+        limit: int,
+        dispatch: Callable[[Any, str], object],
+    ) -> list[str]:
+        """Return up to `limit` sources that are due, longest first, and put their next turn off.
+
+        `seconds` says how far, for each source that may be claimed.  `dispatch` is called with the driver's
+        connection and each source in the same transaction, so that both are done or neither is.  A source
+        that somebody polls now, or claims at this moment, is passed over.
+        """
+        ...
+
+    def put(self, source: str, due_at: datetime) -> None:
+        """Let the next turn of a source be then, sooner or later than it was."""
         ...

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status
@@ -19,7 +19,7 @@ from postroom.db.ledger import write_ledger
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
-from postroom.db.values import Claim, LedgerPart, WorkState
+from postroom.db.values import Claim, LedgerPart, Owed, WorkState
 from postroom.errors import LeaseLost
 
 
@@ -38,8 +38,7 @@ class SqlWorkbench:
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write() as session:
-            for claim in claims:
-                session.execute(update(Work).where(*_ours(claim)).values(leased_until=until))
+            keep(session, claims, until)
 
     def finish(
         self,
@@ -125,6 +124,12 @@ def take_due(
         work.holder, work.leased_until, work.token = holder, until, work.token + 1
     in_order = sorted(taken, key=lambda work: work.org_id)
     return [(org_id, list(some)) for org_id, some in groupby(in_order, key=lambda work: work.org_id)]
+
+
+def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
+    """Let those of the claims that are still ours last until then."""
+    ours = tuple_(Work.message_id, Work.token).in_([(claim.message_id, claim.token) for claim in held])
+    session.execute(update(Work).where(ours).values(leased_until=until))
 
 
 def close_or_owe(session: Session, row: RowId, now: datetime) -> None:

@@ -20,7 +20,10 @@ from postroom.storage.store import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class SourceKit:
-    """One source with all that a poll of it needs; `wake_paths` are folders whose changes may mean mail."""
+    """One source with all that a poll of it needs; `wake_paths` are folders whose changes may mean mail.
+
+    `is_shared` says that every host reaches the same mails there, as it does with a mailbox.
+    """
 
     name: str
     kind: str
@@ -30,6 +33,7 @@ class SourceKit:
     poll_seconds: float
     max_per_poll: int
     wake_paths: tuple[str, ...] = ()
+    is_shared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

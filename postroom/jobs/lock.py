@@ -1,12 +1,14 @@
-"""The lock on a state_dir: one runner at a time, and a name for whoever holds it."""
+"""The lock on a state_dir: one runner at a time, and the names of whoever holds it."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import secrets
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -14,6 +16,7 @@ from typing import IO
 from postroom.errors import FileFault, Locked
 
 _NAME = "lock"
+_HOST = "host-id"
 
 
 @contextmanager
@@ -39,6 +42,28 @@ def state_lock(state_dir: Path, *, command: str, now: datetime) -> Iterator[None
             ) from error
         _sign(handle, command, now)
         yield
+
+
+def host_name() -> str:
+    """Return what this host calls itself."""
+    return socket.gethostname()
+
+
+def holder_of(state_dir: Path) -> str:
+    """Return the name under which whoever has the lock on `state_dir` takes leases and claims.
+
+    It is the same at every start, and no other state_dir has it, also where hosts were cloned from one image
+    after their first start, as long as they have names of their own.  Raises FileFault.
+    """
+    path = state_dir / _HOST
+    try:
+        with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(4))
+        return f"{host_name()}:{path.read_text(encoding='ascii')}"
+    except OSError as error:
+        raise FileFault(
+            f"cannot use {path}: {error.strerror}", fix=f"give this user write rights on {state_dir}"
+        ) from error
 
 
 def _sign(handle: IO[str], command: str, now: datetime) -> None:

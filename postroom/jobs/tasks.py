@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from postroom.core.retry import pause_seconds
+from postroom.db.leases import lease_of_source
 from postroom.db.values import Claim, Fence, Owed
 from postroom.errors import (
     LeaseLost,
@@ -50,7 +51,7 @@ def poll(
     refused after-action is recorded too, and is in the tally.  Returns an empty tally while another worker
     holds the source's lease.
     """
-    name = f"source:{kit.name}"
+    name = lease_of_source(kit.name)
     seconds = house.pace.lease_seconds
     fence = house.leases.acquire(name, holder=house.holder, seconds=seconds, now=house.now())
     if fence is None:
@@ -199,10 +200,15 @@ def announce_due(house: House) -> int:
         claimed = house.outbox.claim(
             limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
         )
-        taken += sum(announce_one(owed, house) for owed in claimed)
+        with kept(partial(_renew_owed, claimed, house), lease_seconds=seconds):
+            taken += sum(announce_one(owed, house) for owed in claimed)
         if len(claimed) < _ANNOUNCED_AT_ONCE:
             break
     return taken
+
+
+def _renew_owed(claimed: Sequence[Owed], house: House) -> None:
+    house.outbox.renew(claimed, lease_seconds=house.pace.lease_seconds, now=house.now())
 
 
 def announce_one(owed: Owed, house: House) -> int:

@@ -9,8 +9,13 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 ORGS = ("acme", "beta", "gamma")
+
+
+class Rows(Protocol):
+    def __call__(self, query: str, *values: object) -> list[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Post:
     """Writes mails from a seed, so that a campaign can be run again."""
 
     seed: int
+    largest_bytes: int = 40_000  # of one attachment
+    most_files: int = 3
     chance: random.Random = field(init=False)
     written: int = 0
 
@@ -58,40 +65,52 @@ class Post:
         self.chance = random.Random(self.seed)  # noqa: S311  (a seed repeats a campaign)
 
     def write(self) -> Sent:
-        """Return the next mail: one to three attachments for one of the orgs."""
+        """Return the next mail: some attachments for one of the orgs."""
         self.written += 1
         org = self.chance.choice(ORGS)
         message_id = f"<{self.written}.{self.seed}@sender.test>"
         files = [
-            self.chance.randbytes(self.chance.randrange(1, 40_000))
-            for _ in range(self.chance.randrange(1, 4))
+            self.chance.randbytes(self.chance.randrange(1, self.largest_bytes))
+            for _ in range(self.chance.randint(1, self.most_files))
         ]
         digests = tuple(hashlib.sha256(content).hexdigest() for content in files)
         return Sent(org, message_id, digests, _mail(org, message_id, files))
 
 
 def check(state_dir: Path, sent: list[Sent]) -> Count:
-    """Compare the ledger with rows and archive, read without any code of postroom's."""
-    count = Count(sent=len(sent))
-    with sqlite3.connect(f"file:{state_dir / 'postroom.db'}?mode=ro", uri=True) as rows:
-        for mail in sent:
-            _check_mail(count, rows, state_dir / "archive", mail)
-        total = rows.execute("SELECT count(*) FROM inbound_message").fetchone()[0]
-        count.strangers = total - len(sent) + count.lost - count.doubled
-        count.unsettled = rows.execute("SELECT count(*) FROM sighting WHERE settled_at IS NULL").fetchone()[0]
-        documents = rows.execute("SELECT count(*) FROM document").fetchone()[0]
-        announced = rows.execute("SELECT count(*) FROM outbox WHERE announced_at IS NOT NULL").fetchone()[0]
-        count.unannounced = documents - announced
-    rows.close()
+    """Compare the ledger with SQLite's rows and the archive, read without any code of postroom's."""
+    with sqlite3.connect(f"file:{state_dir / 'postroom.db'}?mode=ro", uri=True) as database:
+        count = check_rows(
+            lambda query, *values: database.execute(query, values).fetchall(), state_dir / "archive", sent
+        )
+    database.close()
     return count
 
 
-def _check_mail(count: Count, rows: sqlite3.Connection, archive: Path, mail: Sent) -> None:
-    found = rows.execute(
+def check_rows(rows: Rows, archive: Path, sent: list[Sent]) -> Count:
+    """Compare the ledger with what `rows` answers to a query, whose placeholders are question marks."""
+    count = Count(sent=len(sent))
+    for mail in sent:
+        _check_mail(count, rows, archive, mail)
+    total = _number(rows, "SELECT count(*) FROM inbound_message")
+    count.strangers = total - len(sent) + count.lost - count.doubled
+    count.unsettled = _number(rows, "SELECT count(*) FROM sighting WHERE settled_at IS NULL")
+    announced = _number(rows, "SELECT count(*) FROM outbox WHERE announced_at IS NOT NULL")
+    count.unannounced = _number(rows, "SELECT count(*) FROM document") - announced
+    return count
+
+
+def _number(rows: Rows, query: str) -> int:
+    return int(rows(query)[0][0])
+
+
+def _check_mail(count: Count, rows: Rows, archive: Path, mail: Sent) -> None:
+    found = rows(
         "SELECT m.id, o.slug, m.status, m.raw_key FROM inbound_message m JOIN org o ON o.id = m.org_id"
-        " WHERE m.source_message_id = ? OR m.source_message_id LIKE ? || '#%'",
-        (mail.message_id, mail.message_id),
-    ).fetchall()
+        " WHERE m.source_message_id = ? OR m.source_message_id LIKE ?",
+        mail.message_id,
+        f"{mail.message_id}#%",
+    )
     count.lost += not found
     count.doubled += max(len(found) - 1, 0)
     for row_id, slug, status, raw_key in found:
@@ -101,8 +120,8 @@ def _check_mail(count: Count, rows: sqlite3.Connection, archive: Path, mail: Sen
         _check_documents(count, rows, archive, row_id, mail)
 
 
-def _check_documents(count: Count, rows: sqlite3.Connection, archive: Path, row_id: str, mail: Sent) -> None:
-    found = rows.execute("SELECT sha256, object_key FROM document WHERE message_id = ?", (row_id,)).fetchall()
+def _check_documents(count: Count, rows: Rows, archive: Path, row_id: object, mail: Sent) -> None:
+    found = rows("SELECT sha256, object_key FROM document WHERE message_id = ?", row_id)
     there, wanted = Counter(digest for digest, _ in found), Counter(mail.documents)
     count.lost_documents += (wanted - there).total()
     count.doubled_documents += (there - wanted).total()

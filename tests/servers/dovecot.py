@@ -36,6 +36,7 @@ mail_location = maildir:~/Maildir
 mail_uid = {mail_user}
 mail_gid = {mail_group}
 mail_max_userip_connections = 50
+login_log_format_elements = user=<%u> method=%m lport=%a mpid=%e session=<%{{session}}>
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
@@ -61,6 +62,7 @@ service imap-login {{
     port = {tls_port}
     ssl = yes
   }}
+  {doors}
 }}
 service anvil {{
   chroot =
@@ -72,6 +74,13 @@ service anvil {{
 service stats {{
   chroot =
 }}
+"""
+
+_DOOR = """
+  inet_listener door{number} {{
+    address = 127.0.0.1
+    port = {port}
+  }}
 """
 
 
@@ -91,12 +100,14 @@ def found_version() -> str:
 class Dovecot:
     """An IMAP server: implicit TLS on `tls_port`, plain and STARTTLS on `port`, users made on demand.
 
-    `capability` is what it admits to be able to, where that should be less than it is.
+    `capability` is what it admits to be able to, where that should be less than it is.  `doors` are further
+    ports like `port`; the log says by which one a client came in.
     """
 
-    def __init__(self, root: Path, capability: str = "") -> None:
+    def __init__(self, root: Path, capability: str = "", doors: int = 0) -> None:
         self.root = root
         self._capability = capability
+        self.doors = [free_port() for _ in range(doors)]
         self.port = free_port()
         self.tls_port = free_port()
         self.certificates: Certificates | None = None
@@ -221,6 +232,7 @@ class Dovecot:
         config = _CONFIG.format(
             root=self.root,
             capability=f"imap_capability = {self._capability}" if self._capability else "",
+            doors="".join(_DOOR.format(number=number, port=port) for number, port in enumerate(self.doors)),
             port=self.port,
             tls_port=self.tls_port,
             certificate=self.certificates.server,

@@ -35,13 +35,13 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @contextmanager
-def running_dovecot(capability: str = "") -> Iterator[Dovecot]:
+def running_dovecot(capability: str = "", doors: int = 0) -> Iterator[Dovecot]:
     """Run a Dovecot of its own as long as the block lasts."""
     if not found_version().startswith("2.3."):
         _missing(f"needs {PACKAGE}, version 2.3")
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
-        server = Dovecot(Path(root), capability)
+        server = Dovecot(Path(root), capability, doors)
         try:
             server.start()
             yield server

@@ -107,6 +107,11 @@ class Postgres:
         """Return SQLAlchemy's URL of a database, the role's password in it."""
         return f"postgresql+psycopg://{role}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
 
+    def section(self, database: str, *, port: int | None = None) -> str:
+        """Return the [db] section of a configuration; `port` is that of a wire to the server."""
+        url = f"postgresql+psycopg://{OWNER}@127.0.0.1:{port or self.port}/{database}"
+        return f'[db]\nurl = "{url}"\npassword = "{PASSWORD}"\n'
+
     def make_role(self, name: str, *, options: LiteralString = "") -> None:
         """Make another role that logs in with PASSWORD; `options` as in CREATE ROLE, such as "BYPASSRLS"."""
         order = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} " + options)

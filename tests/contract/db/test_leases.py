@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from postroom.db.engine import Database
@@ -120,3 +123,38 @@ def test_ending_leases_leaves_unclaimed_work_as_it_was(leases: SqlLeases, orders
     leases.void_all()
 
     assert orders.claim()[0].token == 1
+
+
+def test_what_a_dead_holder_left_is_voided_and_what_others_hold_is_not(
+    leases: SqlLeases, orders: Orders
+) -> None:
+    orders.commit("<1@x>", "<2@x>")
+    leases.acquire("source:one", holder="here", seconds=60, now=MORNING)
+    leases.acquire("source:two", holder="there", seconds=60, now=MORNING)
+    (mine,) = orders.claim(holder="here")
+    (theirs,) = orders.claim(holder="there")
+
+    leases.void("here")
+
+    assert leases.acquire("source:one", holder="new", seconds=60, now=MORNING) == Fence("source:one", 3)
+    assert leases.acquire("source:two", holder="new", seconds=60, now=MORNING) is None
+    assert [claim.message_id for claim in orders.claim(limit=9, holder="new")] == [mine.message_id]
+    orders.bench.finish(theirs, [part()], MORNING)
+    with pytest.raises(LeaseLost):
+        orders.bench.finish(mine, [part()], MORNING)
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_of_many_that_come_first_at_the_same_moment_one_gets_the_lease(
+    database: Database, leases: SqlLeases, _round: int
+) -> None:
+    together = Barrier(4)
+
+    def come(number: int) -> Fence | None:
+        together.wait(30)
+        return acquire(leases, f"host{number}")
+
+    with ThreadPoolExecutor(4) as hosts:
+        fences = list(hosts.map(come, range(4)))
+
+    assert [fence for fence in fences if fence] == [Fence(NAME, 1)]

@@ -55,6 +55,24 @@ def test_what_one_worker_announces_no_other_does(outbox: SqlOutbox) -> None:
     assert (in_time, len(later)) == ([], 3)
 
 
+def test_what_is_renewed_lasts_from_then_on(outbox: SqlOutbox) -> None:
+    claimed = claim(outbox, 9)
+
+    outbox.renew(claimed, lease_seconds=60, now=minutes(9.5))
+
+    assert claim(outbox, 10.4, holder="there") == []
+    assert len(claim(outbox, 10.5, holder="there")) == 3
+
+
+def test_what_went_to_another_is_not_renewed(outbox: SqlOutbox) -> None:
+    mine = claim(outbox, 9)
+    claim(outbox, 10, holder="there")
+
+    outbox.renew(mine, lease_seconds=600, now=minutes(10.5))
+
+    assert len(claim(outbox, 11)) == 3
+
+
 def test_a_failed_message_is_owed_without_a_document(outbox: SqlOutbox) -> None:
     (announcement,) = claim(outbox, 9)[-1].announcements
 

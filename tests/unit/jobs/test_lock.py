@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from postroom.errors import FileFault, Locked
-from postroom.jobs.lock import state_lock
+from postroom.jobs.lock import holder_of, state_lock
 
 MORNING = datetime(2025, 3, 4, 9, 0, 0, 123456, tzinfo=UTC)
 HOLDER = """
@@ -80,3 +82,20 @@ def test_a_state_dir_that_is_not_there_is_named(tmp_path: Path) -> None:
         state_lock(tmp_path / "nowhere", command="run", now=MORNING),
     ):
         pass
+
+
+def test_a_state_dir_has_one_name_at_every_start_and_no_other_has_it(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+
+    names = [holder_of(here), holder_of(here), holder_of(there)]
+
+    assert names[0] == names[1]
+    assert names[0] != names[2]
+    assert all(re.fullmatch(rf"{re.escape(socket.gethostname())}:[0-9a-f]{{8}}", name) for name in names)
+
+
+def test_a_host_without_a_place_for_its_name_says_which(tmp_path: Path) -> None:
+    with pytest.raises(FileFault, match=r"cannot use .*/nowhere/host-id: No such file"):
+        holder_of(tmp_path / "nowhere")
