@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 from postroom.db.protocols import Turns
-from postroom.errors import TransientError
+from postroom.errors import DatabaseUnavailable, LeaseLost, TransientError
 from postroom.jobs.cluster_engine import Engine, Lane
 from postroom.jobs.cluster_jobs import Jobs
 from postroom.jobs.draining import back_off_seconds, drain
@@ -117,6 +117,8 @@ class ClusterRunner:
         try:
             # Every host was told of each batch when it was committed; none needs to be woken here.
             drain(kit, self._house, took_mail=lambda: None)
+        except (LeaseLost, DatabaseUnavailable):  # logged by the poll itself; no reason to spare the mailbox
+            return
         except TransientError:  # logged and recorded by the poll itself
             pause = self._pause(kit)
             self._turns.put(kit.name, self._house.now() + timedelta(seconds=pause))

@@ -62,6 +62,9 @@ def poll(
             for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
                 report(counted)
                 tally += counted
+    except LeaseLost as error:  # no trouble of the source's: another host polls it now
+        _log.warning("poll ended", source=kit.name, code=error.code, error=str(error))
+        raise
     except Exception as error:
         record = as_record(error, house.now())
         house.book.polled(kit.name, kit.kind, house.now(), error=record)
@@ -89,6 +92,8 @@ def _batches(
             yield accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
             if house.stopping.is_set():
                 break
+            # A commit that took long may have outlasted the lease: read on only while the mailbox is ours.
+            _renew_lease(fence, house)
 
 
 def _require_pinned_org(kit: SourceKit) -> None:

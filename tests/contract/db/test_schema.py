@@ -263,6 +263,7 @@ BOUNDED = {
     "sighting.verdict",
     "source_state.kind",
     "source_state.source_name",
+    "turn.source_name",
     "work.state",
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from postroom.core.places import Place
 from postroom.db.leases import SqlLeases
 from postroom.db.machinery import SourceState
 from postroom.errors import (
@@ -75,6 +76,33 @@ def test_a_host_that_lost_its_lease_while_reading_commits_nothing_and_settles_no
         poll(postroom.kit(slow), postroom.house)
 
     assert (postroom.messages(), postroom.sightings(), slow.settled) == ([], [], [])
+
+
+def test_a_poll_reads_no_further_than_the_batch_after_which_the_mailbox_was_anothers(
+    postroom: Postroom,
+) -> None:
+    given: list[int] = []
+
+    class Long(MailboxInRam):
+        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+            for _ in range(2):
+                given.append(len(given))
+                yield from super().batches(memory, limit=1)
+
+        def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+            postroom.clock.later(31)
+            postroom.house.leases.acquire("source:long", holder="there", seconds=30, now=postroom.clock())
+            return super().settle(places)
+
+    long = Long("long", postroom.folder / "long")
+    long.put(mail("<1@x>"))
+    long.put(mail("<2@x>"))
+
+    with pytest.raises(LeaseLost):
+        poll(postroom.kit(long), postroom.house)
+
+    assert (len(postroom.messages()), given) == (1, [0])
+    assert postroom.book() == [], "a lost lease is no trouble of the mailbox"
 
 
 def test_a_poll_that_went_well_is_in_the_book(postroom: Postroom) -> None:
