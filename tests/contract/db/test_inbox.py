@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from postroom.core.lifecycle import IllegalTransition, Status
 from postroom.core.places import Cursor
@@ -21,6 +22,7 @@ from postroom.db.orgs import SqlDirectory
 from postroom.db.values import EMAIL, Existing, Held, Intake, Key, Raced, Verdict
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, message, minutes, place, rows
+from tests.databases import every_row
 
 
 def held(**changes: object) -> Held:
@@ -338,6 +340,20 @@ def test_a_status_moves_only_from_where_it_is(database: Database, orders: Orders
         second = advance(session, (orders.acme, row_id), Status.STORED, Status.PARSED)
 
     assert (first, second) == (True, False)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_change_by_hand_moves_the_time_of_the_last_change(orders: Orders) -> None:
+    orders.commit("<1@x>")
+    (before,) = rows(orders.database, InboundMessage)
+
+    with every_row(orders.database) as session:
+        session.execute(text("UPDATE inbound_message SET subject = 'mended'"))
+
+    (after,) = rows(orders.database, InboundMessage)
+    assert before.updated_at == MORNING
+    assert after.updated_at > datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_an_illegal_step_is_refused_before_anything_is_written(database: Database, orders: Orders) -> None:

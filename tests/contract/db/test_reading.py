@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,26 +16,17 @@ from sqlalchemy import event
 
 from postroom.core.places import Place
 from postroom.db import reading_status
-from postroom.db.engine import Database, open_database
+from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.reading import id_span, newest_first, page_size, paged
 from postroom.db.reading_documents import documents_named
 from postroom.db.reading_messages import MessageFilter, messages, messages_named
-from postroom.db.schema import upgrade
 from postroom.db.story import story
 from postroom.db.values import EMAIL, Intake, Key, NewMessage, Seen, Verdict
 
 NOON = datetime(2025, 3, 4, 12, 0, tzinfo=UTC)
 ALL = MessageFilter()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'postroom.db'}")
-    upgrade(database)
-    yield database
-    database.close()
 
 
 def org(database: Database, slug: str) -> OrgEntry:
@@ -102,6 +91,7 @@ def test_a_limited_listing_reads_one_small_page_of_each_org(database: Database) 
     assert len([statement for statement in read if "inbound_message" in statement]) == 2
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_looking_one_row_up_reads_nothing_else(database: Database) -> None:
     acme = org(database, "acme")
     store(database, acme, [NOON, NOON])
