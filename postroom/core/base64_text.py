@@ -9,7 +9,7 @@ from itertools import chain
 
 import pybase64
 
-from postroom.core.raw import Defects, whole_lines
+from postroom.core.raw import BLOCK, Defects, whole_lines
 
 # A sender decides how many runs there are; each costs a call, so their number stays in step with the length.
 _FEW = 10_000  # so many runs may be as short as they like
@@ -22,6 +22,7 @@ _BASE64 = _LETTERS + b"="
 _NO_LETTER = bytes(code for code in range(256) if code not in _LETTERS)
 _PADDING = (b"", b"", b"==", b"=")  # by the letters over
 _LETTER = re.compile(rb"[A-Za-z0-9+/]")
+_REST = re.compile(rb"[A-Za-z0-9+/]{0,3}|[A-Za-z0-9+/]{2}=")
 _LINE = re.compile(rb"(?:\A|[\r\n])[ \t\f\v]*+([A-Za-z0-9+/=]++)[ \t\f\v]*+(?=[\r\n]|\Z)")
 _LINES = re.compile(rb"(?:[A-Za-z0-9+/]{40,1000}+[ \t]*+\r?\n)++[A-Za-z0-9+/]*+={0,2}+\s*+\Z")
 
@@ -42,20 +43,29 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
             top, regular = _regular_lines(block)
             yield top
             block = block[regular:]  # noqa: PLW2901  (the rest of it)
-        letters = carry + block.translate(None, _BLANKS)
-        whole = len(letters) & ~3
-        ended = letters.endswith(b"=", 0, whole)
-        content = None if ended and whole < len(letters) else _sound(letters[:whole])
-        if content is None:
-            yield from _damaged(chain((carry + block,), coming), defects)
+        text = carry + block
+        content, rest = _short_way(text)
+        if content is None or len(carry) > BLOCK:
+            yield from _damaged(chain((text,), coming), defects)
             return
         yield content
-        carry = letters[whole:]
-        if ended:
-            yield from _behind_padding(coming, defects)
+        padding = text.find(b"=")
+        if padding >= 0 and not rest:
+            yield from _behind_padding(chain((text[padding:],), coming), defects)
             return
+        carry = rest if padding < 0 else rest[:-1] + text[padding:]  # blanks behind it tell lines apart
     if carry:
         yield from _damaged((carry,), defects)
+
+
+def _short_way(text: bytes) -> tuple[bytes | None, bytes]:
+    """Return the content of sound text, None of other, and the letters that wait for those to come."""
+    letters = text.translate(None, _BLANKS)
+    whole = len(letters) & ~3
+    rest = letters[whole:]
+    if not _REST.fullmatch(rest) or (rest and letters.endswith(b"=", 0, whole)):
+        return None, rest
+    return _sound(letters[:whole]), rest
 
 
 def _regular_lines(block: bytes) -> tuple[bytes, int]:

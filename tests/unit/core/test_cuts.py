@@ -76,3 +76,31 @@ def test_junk_in_the_middle_of_regular_lines_is_seen(junk: bytes) -> None:
     found = read(body, Part("1", 0, 0, len(body), transfer_encoding="base64"))
 
     assert (found.status == "ok") is (junk == b"\r")
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "defects"),
+    [
+        pytest.param(
+            b"\x00=1\n\x1a)\x00",
+            b"",
+            {"other characters in base64", "base64 goes on behind its padding", "base64 cut short"},
+            id="a letter alone on its line",
+        ),
+        pytest.param(
+            b"QQ== QUJD", b"A", {"base64 goes on behind its padding"}, id="letters behind a blank"
+        ),
+        pytest.param(b"QQ= =QUJD", b"A", {"base64 goes on behind its padding"}, id="a blank in the padding"),
+        pytest.param(b"QQ=\n\n=\n", b"A", set(), id="a line end in the padding"),
+    ],
+)
+def test_blanks_behind_padding_tell_lines_apart_wherever_the_blocks_are_cut(
+    text: bytes, content: bytes, defects: set[str]
+) -> None:
+    sizes = range(1, len(text) + 1)
+
+    found = [
+        decoded(base64_decoded, [text[at : at + size] for at in range(0, len(text), size)]) for size in sizes
+    ]
+
+    assert [(bytes_out, set(said)) for bytes_out, said in found] == [(content, defects) for _ in sizes]
