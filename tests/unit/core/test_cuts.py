@@ -87,9 +87,7 @@ def test_junk_in_the_middle_of_regular_lines_is_seen(junk: bytes) -> None:
             {"other characters in base64", "base64 goes on behind its padding", "base64 cut short"},
             id="a letter alone on its line",
         ),
-        pytest.param(
-            b"QQ== QUJD", b"A", {"base64 goes on behind its padding"}, id="letters behind a blank"
-        ),
+        pytest.param(b"QQ== QUJD", b"A", {"base64 goes on behind its padding"}, id="letters behind a blank"),
         pytest.param(b"QQ= =QUJD", b"A", {"base64 goes on behind its padding"}, id="a blank in the padding"),
         pytest.param(b"QQ=\n\n=\n", b"A", set(), id="a line end in the padding"),
     ],
