@@ -36,4 +36,4 @@ def growth_mb(prepare: str, work: str) -> int:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    return int(ran.stdout)
+    return int(ran.stdout.splitlines()[-1])

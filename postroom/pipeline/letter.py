@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import FileIO
@@ -69,10 +70,9 @@ def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, 
     block = read_header_block(head, limits=limits)
     if not fetched.whole or fetched.message_bytes > limits.message_bytes:
         return block, identity.content_sha256(block, ())
-    if not _ends_within(head, block):  # no real mail: only all of it says where its body starts
-        head += b"".join(pieces)
-        block = read_header_block(head, limits=limits)
-    content = identity.content_sha256(block, chain((head[block.body_start :],), pieces))
+    if not _ends_within(head, block):  # no real mail: where its body starts is looked for in all of it
+        block = read_header_block(_Whole(head, file), limits=limits)
+    content = identity.content_sha256(block, _behind(block.body_start, chain((head,), pieces)))
     if pieces.digest.hexdigest() != fetched.sha256:
         raise SourceChanged(f"{fetched.path} changed while it was read")
     return block, content
@@ -81,6 +81,30 @@ def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, 
 def _ends_within(head: bytes, block: HeaderBlock) -> bool:
     """Return whether what comes after `head` cannot change where the header ends."""
     return block.body_start < len(head) and NO_BLANK_LINE not in block.defects
+
+
+def _behind(start: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the bytes from the offset `start` on."""
+    for piece in pieces:
+        yield piece[start:]
+        start = max(0, start - len(piece))
+
+
+class _Whole:
+    """All bytes of a file by offsets; those behind `head` are read where they are looked at."""
+
+    def __init__(self, head: bytes, file: FileIO) -> None:
+        self._head, self._handle = head, file.fileno()
+        self._size = os.fstat(self._handle).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, span: slice, /) -> bytes:
+        start, stop, _ = span.indices(self._size)
+        if stop <= len(self._head):
+            return self._head[start:stop]
+        return os.pread(self._handle, max(0, stop - start), start)
 
 
 class _Pieces:
