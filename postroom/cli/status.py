@@ -56,7 +56,7 @@ def look(app: App, now: datetime) -> Answer:
     orgs = app.directory.every()
     failed, failed_by_source = reading_status.failures(app.database, orgs)
     queue = reading_status.queue(app.database, now)
-    nothing_kept = not reading_status.was_seen(app.database)
+    nothing_kept = not reading_status.keeps_anything(app.database, orgs)
     return {
         "sources": _sources(app, now, failed_by_source),
         "queue": {
@@ -115,7 +115,6 @@ def sentence(answer: Answer) -> str:
 def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     polls = reading_status.last_polls(app.database)
-    oldest = reading_status.oldest_unsettled(app.database)
     answers = []
     for name, kind in source_names(app, polls).items():
         poll = polls.get(name)
@@ -126,7 +125,7 @@ def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]
                 "kind": kind,
                 "state": "never" if poll is None else "failing" if error else "ok",
                 "last_success": iso(poll.last_success_at) if poll else None,
-                "lag_seconds": _seconds(oldest.get(name), now),
+                "lag_seconds": _seconds(reading_status.oldest_unsettled(app.database, name), now),
                 "today": reading_status.copies_since(app.database, name, midnight),
                 "failed": failed.get(name, 0),
                 "error": _error(error) if error else None,

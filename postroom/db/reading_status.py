@@ -13,7 +13,8 @@ from sqlalchemy import func, not_, select
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
-from postroom.db.machinery import Sighting, SourceState, Work
+from postroom.db.ids import NOBODY
+from postroom.db.machinery import Quarantine, Sighting, SourceState, Work
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
@@ -57,37 +58,36 @@ def copies_since(database: Database, source_name: str, since: datetime) -> int:
         return session.scalar(select(func.count()).select_from(copies)) or 0
 
 
-def oldest_unsettled(database: Database) -> dict[str, datetime]:
-    """Return, per source, when the oldest copy reached it that is decided, but not let go.
+def oldest_unsettled(database: Database, source_name: str) -> datetime | None:
+    """Return when the oldest copy reached the source that is decided, but not let go; None where none is.
 
     Copies that were left alone on purpose do not count, nor do those that cannot be read.
     """
-    found = {name: _oldest_unsettled(database, name) for name in _ever_polled(database)}
-    return {name: oldest for name, oldest in found.items() if oldest is not None}
-
-
-def _oldest_unsettled(database: Database, source_name: str) -> datetime | None:
     waiting = (Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
     oldest = select(func.min(Sighting.internal_date)).where(Sighting.source_name == source_name, *waiting)
     with database.read(source=source_name) as session:
         return session.scalar(oldest)
 
 
-def was_seen(database: Database, source_name: str | None = None) -> bool:
-    """Return whether any copy was ever seen, in this source or in any that was ever polled."""
-    names = _ever_polled(database) if source_name is None else [source_name]
-    return any(_was_seen(database, name) for name in names)
-
-
-def _was_seen(database: Database, source_name: str) -> bool:
+def was_seen(database: Database, source_name: str) -> bool:
+    """Return whether any copy was ever seen in this source."""
     query = select(Sighting.id).where(Sighting.source_name == source_name).limit(1)
     with database.read(source=source_name) as session:
         return session.scalar(query) is not None
 
 
-def _ever_polled(database: Database) -> Sequence[str]:
-    with database.read() as session:
-        return session.scalars(select(SourceState.source_name)).all()
+def keeps_anything(database: Database, orgs: Sequence[OrgEntry]) -> bool:
+    """Return whether the archive should hold anything: a mail of one of these orgs, or one in quarantine."""
+    with database.read(org=NOBODY) as session:
+        if session.scalar(select(Quarantine.id).limit(1)) is not None:
+            return True
+    return any(_has_mail(database, org) for org in orgs)
+
+
+def _has_mail(database: Database, org: OrgEntry) -> bool:
+    query = select(InboundMessage.id).where(InboundMessage.org_id == org.id).limit(1)
+    with database.read(org=org.id) as session:
+        return session.scalar(query) is not None
 
 
 def queue(database: Database, now: datetime) -> Queue:

@@ -44,7 +44,7 @@ def test_it_is_owed_nothing_and_never_settled(database: Database, orders: Orders
     orders.inbox.settled([place(1)], MORNING)
 
     assert orders.inbox.unsettled("orders") == []
-    assert oldest_unsettled(database) == {}
+    assert oldest_unsettled(database, "orders") is None
     assert rows(database, Sighting)[0].settled_at is None
 
 
