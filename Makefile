@@ -110,6 +110,11 @@ test-hosts: dev packages ## Let three hosts die, hang and lose the network (HOST
 bench-scale: dev packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
 	@.venv/bin/python -m bench.scale
 
+.PHONY: mutate
+mutate: dev ## Change the core a little, again and again, and show what its tests do not notice (MUTATE="headers")
+	@tools/venv mutate
+	@tools/mutate $(MUTATE)
+
 .PHONY: audit
 audit: dev ## Ask whether a pinned dependency has a known weakness
 	@.venv/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r requirements.txt

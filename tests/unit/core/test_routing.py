@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.core.headers import read_header_block
-from postroom.core.routing import PROFILES, Rule, Target, address_pattern, is_slug, slug_in, targets
+from postroom.core.routing import (
+    PROFILES,
+    Rule,
+    Target,
+    address_of,
+    address_pattern,
+    is_slug,
+    slug_in,
+    targets,
+)
 
 ORDERS = address_pattern("orders+{org}@in.example")
 POSTFIX = Rule(ORDERS, trust=PROFILES["postfix"])
@@ -28,6 +37,7 @@ def routed(header: bytes, rule: Rule) -> list[tuple[str | None, str]]:
     [
         pytest.param("orders+acme@in.example", "acme", id="plain"),
         pytest.param("ORDERS+Acme@IN.Example", "acme", id="case is folded"),
+        pytest.param("orders+AYZ@in.example", "ayz", id="up to the last letter"),
         pytest.param(" <orders+acme@in.example> ", "acme", id="brackets and blanks"),
         pytest.param("orders+acme-2@in.example", "acme-2", id="hyphen and digit"),
         pytest.param("orders+7@in.example", "7", id="one digit"),
@@ -78,13 +88,41 @@ def test_the_plus_tag_names_the_org(recipient: str, slug: str) -> None:
             "'xorders+acme@in.example' does not fit orders+{org}@in.example",
             id="more in front",
         ),
+        pytest.param(
+            "Xorders+acme@in.example",
+            "'Xorders+acme@in.example' does not fit orders+{org}@in.example",
+            id="no letter is stripped like a bracket",
+        ),
         pytest.param("acme", "not an address: 'acme'", id="no address"),
         pytest.param("", "not an address: ''", id="nothing"),
+        pytest.param("x" * 80, f"not an address: '{'x' * 80}'", id="a line is shown"),
+        pytest.param("x" * 81, f"not an address: '{'x' * 77}...'", id="more than a line is cut"),
         pytest.param("x" * 90, "not an address: '" + "x" * 77 + "...'", id="long ones are cut"),
     ],
 )
 def test_what_is_no_slug_is_refused_with_a_reason(recipient: str, reason: str) -> None:
-    assert slug_in(recipient, ORDERS) == (None, reason)
+    assert slug_in(recipient, address_pattern("orders+{org}@in.example")) == (None, reason)
+
+
+@pytest.mark.parametrize(
+    ("template", "address"),
+    [
+        pytest.param("Orders+{org}@IN.example", "orders+acme@in.example", id="one address, in lower case"),
+        pytest.param("orders@{org}.in.example", "orders@acme.in.example", id="a sub-domain"),
+        pytest.param("*+{org}@in.example", None, id="any mailbox"),
+        pytest.param("orders+{org}@*", None, id="any domain"),
+    ],
+)
+def test_an_org_has_one_address_where_the_template_leaves_nothing_open(
+    template: str, address: str | None
+) -> None:
+    assert address_of("acme", address_pattern(template)) == address
+
+
+def test_a_pinned_mail_is_said_to_be_addressed_to_what_its_source_says() -> None:
+    rule = Rule(ORDERS, pinned="acme", pinned_recipient="shop@in.example")
+
+    assert targets(read_header_block(b""), rule) == (Target("acme", "shop@in.example", "(pinned)"),)
 
 
 @pytest.mark.parametrize(
