@@ -145,6 +145,7 @@ def test_any_mail_is_the_same_mail_through_imap_and_maildir(raw: bytes) -> None:
         pytest.param(b"Message-ID:\n <a@b>", "<a@b>", id="folded"),
         pytest.param(b"Message-ID: (old) <a@b> x", "<a@b>", id="with words around it"),
         pytest.param(b"Message-ID: a@b", "a@b", id="without brackets"),
+        pytest.param(b"Message-ID: X", "X", id="one letter"),
         pytest.param(b"Message-ID: <a@b>\nMessage-ID: <c@d>", "<a@b>", id="the topmost of two"),
         pytest.param("Message-ID: <ü@b>".encode(), "<ü@b>", id="UTF-8"),
         pytest.param(b"Message-ID: <\xfc@b>", "<ü@b>", id="latin-1"),
@@ -192,3 +193,9 @@ def test_no_bytes_whatever_become_an_id_that_cannot_be_stored(written: bytes) ->
 def test_ids_of_our_own_are_spelled_in_one_way() -> None:
     assert synthetic_id("ab" * 32) == "sha256:" + "ab" * 32
     assert conflict_id("<a@b>", "0123456789abcdef" * 4) == "<a@b>#0123456789ab"
+
+
+def test_only_line_ends_are_blank_at_the_end_of_a_body() -> None:
+    block = read_header_block(b"Subject: x\n\n")
+
+    assert content_sha256(block, [b"aX"]) != content_sha256(block, [b"a"])
