@@ -10,7 +10,7 @@ from postroom.errors import UsageFault
 from postroom.jobs.lock import state_lock
 
 
-@click.command(short_help="Work for the other hosts: polls and extraction they hand out, until SIGTERM.")
+@click.command(short_help="Work for the other hosts: take their jobs, until SIGTERM.")
 @click.pass_context
 def worker(ctx: click.Context) -> None:
     """Take the jobs that hosts with `postroom run` hand out over PostgreSQL, until SIGTERM or Ctrl-C.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -56,12 +57,24 @@ def poll(
     fence = house.leases.acquire(name, holder=house.holder, seconds=seconds, now=house.now())
     if fence is None:
         return Tally()
+    tally = Tally()
     try:
-        tally = Tally()
-        with kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
+        with _told_of(kit, house), kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
             for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
                 report(counted)
                 tally += counted
+        refusal = as_record(SettleFailed(tally.refused), house.now()) if tally.refused else None
+        house.book.polled(kit.name, kit.kind, house.now(), error=refusal)
+        return tally
+    finally:
+        house.leases.release(fence)
+
+
+@contextmanager
+def _told_of(kit: SourceKit, house: House) -> Iterator[None]:
+    """Record for `status` what a poll broke off with, and log it."""
+    try:
+        yield
     except LeaseLost as error:  # no trouble of the source's: another host polls it now
         _log.warning("poll ended", source=kit.name, code=error.code, error=str(error))
         raise
@@ -70,12 +83,6 @@ def poll(
         house.book.polled(kit.name, kit.kind, house.now(), error=record)
         _log.error("poll failed", source=kit.name, code=record["code"], error=record["message"])
         raise
-    else:
-        refusal = as_record(SettleFailed(tally.refused), house.now()) if tally.refused else None
-        house.book.polled(kit.name, kit.kind, house.now(), error=refusal)
-        return tally
-    finally:
-        house.leases.release(fence)
 
 
 def _renew_lease(fence: Fence, house: House) -> None:

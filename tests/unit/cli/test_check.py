@@ -13,6 +13,7 @@ import pytest
 
 from postroom import maildir
 from postroom.app.maildir_check import owner_and_mode
+from postroom.db.schema import HEAD
 from postroom.storage.local import LocalStore
 from tests.unit.cli.words import Terminal
 
@@ -119,7 +120,7 @@ def test_a_house_at_work_passes_and_is_left_as_it_was(terminal: Terminal, tmp_pa
         f" ok   owner    new is {owner_and_mode(tmp_path / 'Maildir' / 'new')}\n"
         " ok   org      acme\n"
         f"\ndatabase: {terminal.state_dir}/postroom.db\n"
-        " ok   schema   revision 0003\n"
+        f" ok   schema   revision {HEAD}\n"
         f"\narchive: {terminal.state_dir}/archive\n"
         " ok   probe    an object was written, read back and deleted\n"
     )
@@ -190,7 +191,7 @@ def test_a_database_of_a_newer_postroom_fails(terminal: Terminal) -> None:
     answer = terminal.call("check", "--connect")
 
     assert answer.code == 78
-    assert "revision 9999 is newer than this postroom's 0003  [E-DB-SCHEMA]" in answer.out
+    assert f"revision 9999 is newer than this postroom's {HEAD}  [E-DB-SCHEMA]" in answer.out
 
 
 # --- config show -----------------------------------------------------------------------------------
@@ -241,10 +242,10 @@ def test_the_database_is_made_once_and_then_nothing_is_left_to_do(terminal: Term
     answers = [terminal.call("db", command).out for command in ("revision", "upgrade", "upgrade", "revision")]
 
     assert answers == [
-        f"{file}: revision none (this postroom's is 0003)\n",
-        f"{file}: made at revision 0003\n",
-        f"{file}: at revision 0003, nothing to do\n",
-        f"{file}: revision 0003 (the newest)\n",
+        f"{file}: revision none (this postroom's is {HEAD})\n",
+        f"{file}: made at revision {HEAD}\n",
+        f"{file}: at revision {HEAD}, nothing to do\n",
+        f"{file}: revision {HEAD} (the newest)\n",
     ]
 
 
