@@ -17,7 +17,8 @@ from postroom.db.values import Org
 from postroom.errors import Unroutable, UsageFault
 from postroom.fetcher.files import INGEST, Skipped, mails_in
 from postroom.fetcher.source import Batch, Fetched
-from postroom.jobs.tasks import announce_due, extract_due
+from postroom.jobs.announcing import announce_due
+from postroom.jobs.tasks import extract_due
 from postroom.pipeline.accept import accept
 from postroom.pipeline.tally import Tally
 

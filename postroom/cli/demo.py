@@ -25,8 +25,9 @@ from postroom.config.settings import Log
 from postroom.core.announcement import Announcement
 from postroom.core.rules import Standard
 from postroom.db.schema import revision
+from postroom.jobs.announcing import announce_due
 from postroom.jobs.house import House
-from postroom.jobs.tasks import announce_due, extract_due, poll
+from postroom.jobs.tasks import extract_due, poll
 
 _CONFIG = f"""# Made by `postroom demo`.
 state_dir = "."

@@ -9,8 +9,9 @@ from datetime import datetime
 import structlog
 
 from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
+from postroom.jobs.announcing import announce_due
 from postroom.jobs.house import House, SourceKit
-from postroom.jobs.tasks import announce_due, extract_due, poll, rescue_stalled
+from postroom.jobs.tasks import extract_due, poll, rescue_stalled
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")

@@ -13,7 +13,7 @@ import structlog
 
 from postroom.core.retry import pause_seconds
 from postroom.db.leases import lease_of_source
-from postroom.db.values import Claim, Fence, Owed
+from postroom.db.values import Claim, Fence
 from postroom.errors import (
     LeaseLost,
     PinnedOrgMissing,
@@ -26,14 +26,12 @@ from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
 from postroom.pipeline.accept import accept, settle_places
-from postroom.pipeline.announce import announce
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _CLAIMED_AT_ONCE = 20
-_ANNOUNCED_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 
 
@@ -202,36 +200,6 @@ def _unless_lost(claim: Claim, write: Callable[[], None]) -> None:
         write()
     except LeaseLost as error:
         _log.warning("passed over", row=str(claim.message_id), code=error.code, error=str(error))
-
-
-def announce_due(house: House) -> int:
-    """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
-    taken = 0
-    while not house.stopping.is_set():
-        seconds = house.pace.lease_seconds
-        claimed = house.outbox.claim(
-            limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
-        )
-        with kept(partial(_renew_owed, claimed, house), lease_seconds=seconds):
-            taken += sum(announce_one(owed, house) for owed in claimed)
-        if len(claimed) < _ANNOUNCED_AT_ONCE:
-            break
-    return taken
-
-
-def _renew_owed(claimed: Sequence[Owed], house: House) -> None:
-    house.outbox.renew(claimed, lease_seconds=house.pace.lease_seconds, now=house.now())
-
-
-def announce_one(owed: Owed, house: House) -> int:
-    """Announce what is owed of one claimed message; return how many the next system took."""
-    try:
-        return announce(
-            owed, notifier=house.notifier, outbox=house.outbox, now=house.now, jitter=house.jitter
-        )
-    except LeaseLost as error:
-        _log.warning("passed over", row=str(owed.message_id), code=error.code, error=str(error))
-        return 0
 
 
 def rescue_stalled(house: House) -> int:
