@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -93,13 +93,11 @@ class Postgres:
     def paused(self) -> Iterator[None]:
         """Let every process of the server stand still as long as the block lasts: connections hang."""
         stopped = self._processes()
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        _signal(stopped, signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            _signal(stopped, signal.SIGCONT)
 
     # --- roles and databases ---------------------------------------------------------------------
 
@@ -194,3 +192,10 @@ class Postgres:
             return where
         account = pwd.getpwnam(_RUN_AS)
         return where | {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _signal(processes: Sequence[int], number: signal.Signals) -> None:
+    """Send a signal to each; one that served a connection may have ended by itself meanwhile."""
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
