@@ -51,8 +51,11 @@ test: dev packages ## Run all tests, against real servers where they can be had
 	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER))"
 
 .PHONY: test-cluster
-test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's, and the stories on it
+test-cluster: dev cluster-packages ## Run the tests that need a real S3 service, Ceph's
 	@.venv/bin/pytest -n $(WORKERS) --timeout 300 -m "$(CLUSTER)"
+
+.PHONY: test-leg
+test-leg: dev cluster-packages ## Tell the stories and integration tests on PostgreSQL and S3
 	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 tests/story tests/integration
 
 .PHONY: check

@@ -27,6 +27,7 @@ from postroom.smtp_relay.session import SmtpSession
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.relay")
 _SPARE_FILES = 200  # for everything that is no session: the database, the writers, the log
+_TURN_SECONDS = 0.02
 _POLITE_SECONDS = 0.5  # for clients to answer the end of TLS
 _PATIENCE_SECONDS = 10.0  # for sessions between the end of a message and its reply
 
@@ -92,12 +93,14 @@ class Relay:
                 path.unlink(missing_ok=True)
         if self._reception is None:
             return
+        await asyncio.sleep(_TURN_SECONDS)  # a connection that was just taken becomes a session meanwhile
         loop = asyncio.get_running_loop()
         polite_until, deadline = loop.time() + _POLITE_SECONDS, loop.time() + _PATIENCE_SECONDS
         while self._reception.sessions and loop.time() < deadline:
             for session in [each for each in self._reception.sessions if not each.is_busy]:
                 session.cut(replies.CLOSING, at_once=loop.time() > polite_until)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_TURN_SECONDS)
+        await asyncio.sleep(_TURN_SECONDS)  # what was cut is closed in the loop's next turns
         await self._reception.close()
         _log.info("relay closed")
 
