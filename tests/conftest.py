@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,17 @@ from postroom.config.settings import Log
 
 settings.register_profile("postroom", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("postroom")
+
+HERE = Path(__file__).parent
+LEG = (HERE / "story", HERE / "integration")
+"""What is true of a postroom is so on SQLite and files, and on PostgreSQL and S3."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is told on both legs."""
+    for test in items:
+        if any(test.path.is_relative_to(folder) for folder in LEG):
+            test.add_marker("leg")
 
 
 @pytest.fixture(autouse=True)

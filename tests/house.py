@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from postroom.config.settings import Action, After, MaildirFolder, Recipients, Zone
 from postroom.core.announcement import Announcement
@@ -42,6 +41,7 @@ from postroom.unpack.opener import open_containers
 from tests.archive import Archive
 from tests.databases import every_row, fresh_postgres, fresh_sqlite, on_cluster_leg, opened
 from tests.mailbox import MailboxInRam
+from tests.outages import full, locked
 from tests.servers.archives import FolderStock, Stock, fresh_stock
 
 ORDERS = address_pattern("orders+{org}@in.example")
@@ -241,39 +241,11 @@ class Postroom:
             check = f"ALTER TABLE {table} ADD CONSTRAINT no_{table} CHECK (false) NOT VALID"
             session.connection().exec_driver_sql(check)
 
-    @contextmanager
-    def database_locked(self) -> Iterator[None]:
-        """Let another program hold the database's write lock; nobody waits for it."""
-        other = sqlite3.connect(self.folder / "postroom.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        try:
-            with self._pragma("busy_timeout=0"):
-                yield
-        finally:
-            other.execute("ROLLBACK")
-            other.close()
+    def database_locked(self) -> AbstractContextManager[None]:
+        return locked(self.database)
 
-    @contextmanager
-    def database_full(self, spare_pages: int = 0) -> Iterator[None]:
-        """Let the database grow by no more than so many pages, as on a full disk."""
-        with self.database.read() as session:
-            pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
-        with self._pragma(f"max_page_count={pages + spare_pages}"):
-            yield
-
-    @contextmanager
-    def _pragma(self, pragma: str) -> Iterator[None]:
-        def prepare(connection: sqlite3.Connection, _record: object) -> None:
-            connection.execute(f"PRAGMA {pragma}").close()
-
-        engine = self.database.engine
-        engine.dispose()
-        event.listen(engine, "connect", prepare)
-        try:
-            yield
-        finally:
-            event.remove(engine, "connect", prepare)
-            engine.dispose()
+    def database_full(self, spare: int) -> AbstractContextManager[None]:
+        return full(self.database, spare)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def open_tnef(content: Path, shelf: Shelf) -> None:
     One that is damaged costs nothing but itself.  Raises Full, ShelfBroken, ValueError where the bytes are no
     TNEF stream, and ImportError where tnefparse is not installed.
     """
-    logging.disable(logging.CRITICAL)  # tnefparse logs what strangers wrote
+    logging.getLogger("tnefparse").disabled = True  # it logs what strangers wrote
     stream = cut(content.read_bytes())
     for attachment in stream.attachments:
         if not attachment.sound:

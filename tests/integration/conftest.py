@@ -33,3 +33,10 @@ def leg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     }
     for name, value in four_lines.items():
         monkeypatch.setitem(ENVIRONMENT, name, value)
+
+
+@pytest.fixture
+def own_places(leg: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test's own configuration say where rows and objects are, on whichever leg it runs."""
+    for name in [name for name in ENVIRONMENT if name.startswith(("POSTROOM_DB", "POSTROOM_STORAGE"))]:
+        monkeypatch.delitem(ENVIRONMENT, name)

@@ -18,7 +18,7 @@ from tests.crash.ledger import Post
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import wait_until
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("own_places")]
 
 
 @pytest.fixture

@@ -94,6 +94,7 @@ def test_the_envelope_comes_through_the_pipe(intake: Intake, postfix: Postfix) -
     assert intake.mails()[0].startswith(b"Return-Path: <>\nX-Original-To: orders+acme@in.test\n")
 
 
+@pytest.mark.usefixtures("own_places")
 def test_a_mail_is_taken_while_the_database_is_down(intake: Intake, postfix: Postfix) -> None:
     database = intake.config.parent / "state" / "postroom.db"
     database.write_bytes(b"damaged" * 1000)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from postroom.db.schema import HEAD
-from tests.command import ENVIRONMENT, Done, postroom
+from tests.command import Done, postroom
 from tests.servers.postgres import PASSWORD, Postgres
 from tests.servers.waiting import free_port
 
@@ -42,9 +42,7 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Room:
-    for name in [name for name in ENVIRONMENT if name.startswith(("POSTROOM_DB", "POSTROOM_STORAGE"))]:
-        monkeypatch.delitem(ENVIRONMENT, name)
+def room(tmp_path: Path, postgres: Postgres, own_places: None) -> Room:
     return Room(tmp_path, postgres)
 
 

@@ -61,7 +61,7 @@ def test_a_batch_whose_commit_fails_half_way_leaves_nothing_behind_but_objects(p
     for number in range(30):
         postroom.orders.put(mail(f"<{number}@customer.example>", sender="a" * 900 + "@customer.example"))
 
-    with postroom.database_full(spare_pages=3), pytest.raises(DatabaseUnavailable, match="full"):
+    with postroom.database_full(spare=3), pytest.raises(DatabaseUnavailable, match="full"):
         postroom.accept()
 
     assert (postroom.messages(), postroom.sightings(), postroom.work()) == ([], [], [])

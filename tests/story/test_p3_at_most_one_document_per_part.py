@@ -67,7 +67,7 @@ def test_a_commit_that_fails_half_way_is_done_whole_the_next_time(postroom: Post
     postroom.poll()
     claim = claim_one(postroom)
 
-    with postroom.database_full(spare_pages=2), pytest.raises(DatabaseUnavailable):
+    with postroom.database_full(spare=2), pytest.raises(DatabaseUnavailable):
         postroom.extract_claim(claim)
     after_the_fault = (postroom.documents(), postroom.statuses())
     postroom.clock.later(31)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import struct
 from pathlib import Path
 
@@ -112,6 +114,15 @@ def test_an_ole_object_is_left_in_it_rather_than_changed(tmp_path: Path) -> None
         "not unpacked",
         ("embedded object in winmail.dat",),
     )
+
+
+def test_the_log_of_everything_else_goes_on(tmp_path: Path, log: io.StringIO) -> None:
+    (tmp_path / "content").write_bytes(winmail(SCAN))
+
+    open_tnef(tmp_path / "content", Shelf(tmp_path, Room(10, 10_000)))
+    logging.getLogger("postroom").warning("still here")
+
+    assert "still here" in log.getvalue()
 
 
 def test_properties_that_promise_billions_cost_nothing(tmp_path: Path) -> None:
