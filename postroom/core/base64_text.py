@@ -41,8 +41,11 @@ def base64_decoded(blocks: Iterable[bytes], defects: Defects) -> Iterator[bytes]
     for block in coming:
         if not carry:
             top, regular = _regular_lines(block)
-            yield top
-            block = block[regular:]  # noqa: PLW2901  (the rest of it)
+            if top:
+                yield top
+                if regular == len(block):
+                    continue
+                block = block[regular:]  # noqa: PLW2901  (the rest of it)
         text = carry + block
         content, rest = _short_way(text)
         if content is None or len(carry) > BLOCK:

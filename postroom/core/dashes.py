@@ -63,6 +63,8 @@ class DashedLines:
     def _found(self, at: int, needle: bytes, wanted: Collection[bytes]) -> tuple[int, bytes]:
         """Return the offset of the line break before the next line that begins like one, and that line."""
         window = self._window
+        if window.find(b"-", at + 1) < 0:  # as in all of base64, and ten times as fast as to look for a word
+            return -1, b""
         found = window.find(needle, at + 1)
         while found >= 0 and window[found - 1] not in self._breaks:
             found = self._next_of_a_line(needle, found)

@@ -11,7 +11,7 @@ from typing import Literal
 from postroom.core.base64_text import base64_decoded, looks_like_base64
 from postroom.core.part import Part
 from postroom.core.quoted_printable import quoted_printable_decoded
-from postroom.core.raw import Defects, Raw, blocks
+from postroom.core.raw import BLOCK, Defects, Raw, blocks
 from postroom.core.sniff import sniff
 from postroom.core.uuencode import uuencode_decoded
 from postroom.core.yenc import yenc_decoded
@@ -49,7 +49,8 @@ def decode(raw: Raw, part: Part, write: Callable[[bytes], object] = _dropped) ->
     """
     defects: Defects = {}
     digest, size = hashlib.sha256(), 0
-    for block in _content(part, blocks(raw, part.body_start, part.body_end), defects):
+    at_once = 2 * BLOCK if part.transfer_encoding == "base64" else BLOCK  # which takes the least memory
+    for block in _content(part, blocks(raw, part.body_start, part.body_end, at_once), defects):
         digest.update(block)
         size += len(block)
         write(block)

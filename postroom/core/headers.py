@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from postroom.core.header_grammar import Grammar, grammar_of
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.raw import BLOCK, Raw
 
@@ -17,6 +18,7 @@ _WINDOW = 16 * 1024  # bytes; nearly every header ends within them
 _OVERLAP = 256  # bytes in which the end of a header that is too long is not torn apart
 _BLANKS = (b"\r", b"\n", b" ", b"\t")
 _LOST_IN_A_ROW = 3  # so many lines that are no field: this is text, the blank line before it is missing
+_TOP = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From (?=[^ \t\r\n:]*[ \t]++[^:]))?")
 
 
 class Field(NamedTuple):
@@ -34,7 +36,7 @@ class Field(NamedTuple):
     @property
     def unfolded(self) -> bytes:
         """Return the body on one line, without the blanks around it (RFC 5322 2.2.3)."""
-        return re.sub(rb"\r\n|\r|\n", b"", self.body).strip(b" \t")
+        return self.body.translate(None, b"\r\n").strip(b" \t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +50,16 @@ class HeaderBlock:
 
     def first(self, name: str) -> Field | None:
         """Return the topmost field of that name, or None."""
-        return next(self.every(name), None)
+        key, length = name.lower(), len(name)
+        for field in self.fields:
+            if len(field.name) == length and field.key == key:
+                return field
+        return None
 
     def every(self, name: str) -> Iterator[Field]:
         """Yield all fields of that name, from the top."""
         key, length = name.lower(), len(name)
         return (field for field in self.fields if len(field.name) == length and field.key == key)
-
-
-class _Grammar:
-    """The patterns of a header whose lines end in one way; all of them take time linear in what they read."""
-
-    def __init__(self, end: bytes, rest: bytes, before_end: bytes) -> None:
-        # RFC 5322 2.2: printable ASCII but ":"; 4.5.1 allows blanks before the colon.
-        name = rb"([!-9;-~]{1,255})[ \t]*:"
-        self.field = re.compile(name + rb"(" + rest + rb"(?:" + end + rb"[ \t]" + rest + rb")*)")
-        # A parameter at the start of a line is a fold whose blank was lost.
-        fold = rb"(?:[ \t]|[A-Za-z0-9*_-]{1,80}[ \t]?=)"
-        self.content = re.compile(name + rb"(" + rest + rb"(?:" + end + fold + rest + rb")*)")
-        self.line = re.compile(rest + rb"(?:" + end + rb")?")
-        self.blank = re.compile(rb"[ \t]*+" + before_end + rb"(?:" + end + rb"|\Z)")
-        self.body = re.compile(end + rb"(?:(?=--)|" + before_end + end + rb")")
-
-
-# Bare CR ends a line only where the first line ends so; in a mail with LF it is content, or else a sender
-# could start a field where the server that wrote the field saw none (RFC 5322 2.3).
-_WITH_LF = _Grammar(rb"\n", rb"[^\n]*", rb"\r*+")
-_WITH_CR = _Grammar(rb"(?:\r\n?+|\n)", rb"[^\r\n]*", rb"")
-_FIRST_BREAK = re.compile(rb"[\r\n]")
-_LONE_CR = re.compile(rb"\r++(?!\n)")
-_TOP = re.compile(rb"(?:\xef\xbb\xbf)?(?:>?From (?=[^ \t\r\n:]*[ \t]++[^:]))?")
-
-
-def lines_end_in_cr(head: bytes) -> bool:
-    """Return whether the first line ends in a CR that no LF follows, as old Macintosh files do."""
-    found = _FIRST_BREAK.search(head)
-    return found is not None and _LONE_CR.match(head, found.start()) is not None
 
 
 def read_header_block(
@@ -104,7 +80,7 @@ def read_header_block(
     return reading.goes_on_to(body_start)
 
 
-def _body_start(raw: Raw, at: int, stop: int, grammar: _Grammar) -> int:
+def _body_start(raw: Raw, at: int, stop: int, grammar: Grammar) -> int:
     """Return where the body starts of a header that is over its limit: it is looked for block by block."""
     while at < stop:
         text = raw[at : min(stop, at + BLOCK)]
@@ -122,7 +98,7 @@ class _Reading:
         self.head, self.start, self.more, self.most = head, start, more, limits.header_fields
         self.cut = min(len(head), limits.header_bytes)
         self.last_break = max(head.rfind(b"\n"), head.rfind(b"\r"))
-        self.grammar = _WITH_CR if lines_end_in_cr(head) else _WITH_LF
+        self.grammar = grammar_of(head)
         self.position = 0
         self.fields: list[Field] = []
         self.defects: dict[str, None] = {}
@@ -136,7 +112,7 @@ class _Reading:
         self._skip_top()
         ended = False
         while self.position < len(self.head) and not ended:
-            ended = self._step()
+            ended = self._run() or self._step()
         if self.more and (self.body_start is None or self.body_start >= len(self.head)):
             return False
         self._end_at_the_end()
@@ -174,6 +150,26 @@ class _Reading:
             return
         line = self.grammar.line.match(self.head, position)
         self.position = line.end() if line else len(self.head)
+
+    def _run(self) -> bool:
+        """Read sound fields up to one that needs care, or to the end of the block: then return True."""
+        head, here, room = self.head, self.position, self.most - len(self.fields)
+        if self.lost_in_a_row or head.startswith(b"--", here):
+            return False
+        field, content = self.grammar.sound_field.match, self.grammar.sound_content.match
+        fields: list[Field] = []
+        while len(fields) < room and (found := field(head, here, self.cut)):
+            name = found[1]
+            if name[:8].lower() == b"content-" and not (found := content(head, here, self.cut)):
+                break
+            fields.append(Field(name.decode("ascii"), found[2].rstrip(b"\r"), self.start + here))
+            here = found.end()
+            if found[3] is not None:
+                self.body_start = here
+                break
+        self.fields += fields
+        self.position = here
+        return self.body_start is not None
 
     def _step(self) -> bool:
         """Read one field or one lost line; return True when the block is at its end."""

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass, field
 
 from postroom.core.dashes import Boundary, DashedLines
-from postroom.core.headers import HeaderBlock, lines_end_in_cr, read_header_block
+from postroom.core.header_grammar import lines_end_in_cr
+from postroom.core.headers import HeaderBlock, read_header_block
 from postroom.core.limits import DEFAULT_LIMITS, Limits
 from postroom.core.part import Declared, Part, declared
-from postroom.core.raw import BLOCK, Raw
+from postroom.core.raw import Raw
 
+_TOP = 16 * 1024  # bytes in which the first line ends
 _PEEK = 4_096  # bytes of a body in which an undeclared boundary is looked for
 _LIKELY_BOUNDARY = re.compile(rb"(?:^|[\r\n])--([^\r\n]{1,200})(?=[\r\n]+content-)", re.IGNORECASE)
 
@@ -100,7 +102,7 @@ class _Walk:
         self.delimiters: set[bytes] = set()  # the boundaries as they stand behind the "--" of a line
         self.prefix = b""  # of all of them
         self.over: list[str] = []
-        self.dashed = DashedLines(raw, bare_cr=lines_end_in_cr(raw[:BLOCK]))
+        self.dashed = DashedLines(raw, bare_cr=lines_end_in_cr(raw[:_TOP]))
 
     def message(self, path: str) -> Message:
         """Walk, and return what was found."""
@@ -139,6 +141,7 @@ class _Walk:
         if parent.closed:
             parent.closed = False
             parent.defects.append("part after the end boundary")
+            self._remember_boundaries()
         parent.children += 1
         digest = parent.said.content_type == "multipart/digest"  # RFC 2046 5.1.5
         default_type = "message/rfc822" if digest else "text/plain"
@@ -184,7 +187,8 @@ class _Walk:
             part.boundary = boundary
         self.found.append(part)
         self.open.append(part)
-        self._remember_boundaries()
+        if part.boundary:
+            self._remember_boundaries()
         return part
 
     def _boundary(self, part: _Found) -> bytes:
@@ -206,8 +210,10 @@ class _Walk:
             part.body_end = max(part.body_start, end)
             if part.boundary and not part.closed and not self.over:
                 part.defects.append("end boundary missing" if part.children else "multipart without parts")
+        bounded = any(part.boundary for part in self.open[level:])
         del self.open[level:]
-        self._remember_boundaries()
+        if bounded:
+            self._remember_boundaries()
 
     def _remember_boundaries(self) -> None:
         waiting = [part for part in self.open if part.boundary]
@@ -219,5 +225,7 @@ class _Walk:
 
 def _shared_start(words: set[bytes]) -> bytes:
     first, last = min(words, default=b""), max(words, default=b"")
+    if first == last:
+        return first
     differs = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
     return first[: next(differs, len(first))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from postroom.core.headers import HeaderBlock
+from postroom.core.headers import Field, HeaderBlock
 from postroom.core.limits import Limits
 from postroom.core.params import FieldValue, read_parameters
 from postroom.core.words import clean, decode_words
@@ -89,10 +89,12 @@ class Declared:
 
 def declared(block: HeaderBlock, default_type: str, limits: Limits) -> Declared:
     """Return what `block` says; `default_type` where it has no Content-Type."""
-    kind, disposition = _field(block, "content-type", limits), _field(block, "content-disposition", limits)
+    fields = {field.key: field for field in reversed(block.fields) if field.name[:8].lower() == "content-"}
+    kind = _read(fields.get("content-type"), limits)
+    disposition = _read(fields.get("content-disposition"), limits)
     content_type, wrong = _content_type(kind.value, default_type)
     defects = [*block.defects, *wrong, *kind.defects, *disposition.defects]
-    content_id = block.first("content-id")
+    content_id = fields.get("content-id")
     boundary = kind.parameters.get("boundary")
     return Declared(
         content_type=content_type,
@@ -100,15 +102,14 @@ def declared(block: HeaderBlock, default_type: str, limits: Limits) -> Declared:
         filename=disposition.text("filename") or kind.text("name") or disposition.text("name"),
         disposition=clean(disposition.value)[:_LONGEST_TYPE],
         content_id=clean(decode_words(content_id.body)).strip("<> ") if content_id else "",
-        transfer_encoding=_transfer_encoding(block),
+        transfer_encoding=_transfer_encoding(fields.get("content-transfer-encoding")),
         boundary=boundary.raw.strip() if boundary else b"",
         defects=tuple(dict.fromkeys(defects)),
         limits=tuple(dict.fromkeys([*block.limits, *kind.limits, *disposition.limits])),
     )
 
 
-def _field(block: HeaderBlock, name: str, limits: Limits) -> FieldValue:
-    field = block.first(name)
+def _read(field: Field | None, limits: Limits) -> FieldValue:
     return read_parameters(field.body, limits) if field else FieldValue("")
 
 
@@ -124,8 +125,7 @@ def _content_type(value: str, default: str) -> tuple[str, list[str]]:
     return found, ["damaged content type"]
 
 
-def _transfer_encoding(block: HeaderBlock) -> str:
+def _transfer_encoding(field: Field | None) -> str:
     """Return the first word, lower case: "base64 ", "base64;" and "Base64 (x)" are all base64."""
-    field = block.first("content-transfer-encoding")
     found = _ENCODING.match(field.unfolded) if field else None
     return found.group(1).decode("ascii").lower() or "7bit" if found else "7bit"

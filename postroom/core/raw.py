@@ -23,10 +23,10 @@ Defects: TypeAlias = dict[str, None]
 """What was found wrong, each said once, in the order of its finding."""
 
 
-def blocks(raw: Raw, start: int, end: int) -> Iterator[bytes]:
-    """Yield raw[start:end] in blocks."""
-    for at in range(start, end, BLOCK):
-        yield raw[at : min(at + BLOCK, end)]
+def blocks(raw: Raw, start: int, end: int, size: int = BLOCK) -> Iterator[bytes]:
+    """Yield raw[start:end] in blocks of `size` bytes."""
+    for at in range(start, end, size):
+        yield raw[at : min(at + size, end)]
 
 
 def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -102,6 +102,8 @@ def _word_bytes(encoding: bytes, text: bytes) -> bytes:
 
 def clean(text: str) -> str:
     """Return `text` on one line, without controls and direction marks, blanks around it cut."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return _CONTROLS.sub("", _BREAKS.sub(" ", text)).strip()
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.core.headers import lines_end_in_cr, read_header_block
+from postroom.core.header_grammar import lines_end_in_cr
+from postroom.core.headers import read_header_block
 from postroom.core.limits import DEFAULT_LIMITS
 
 HEADERISH = st.lists(
