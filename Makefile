@@ -106,7 +106,7 @@ test-hosts: dev packages ## Let three hosts die, hang and lose the network (HOST
 	@POSTROOM_HOSTS_SECONDS=$(HOSTS_SECONDS) .venv/bin/pytest -n 0 -m hosts -s tests/cluster
 
 .PHONY: bench-scale
-bench-scale: dev packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
+bench-scale: dev cluster-packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
 	@.venv/bin/python -m bench.scale
 
 .PHONY: mutate

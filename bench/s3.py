@@ -16,22 +16,17 @@ from pathlib import Path
 
 from postroom.storage.store import ObjectStore
 from tests.servers.archives import FolderStock, stock_in
-from tests.servers.rgw import Rgw
+from tests.servers.fixtures import running_rgw
 
 BYTES, OBJECTS, ROUNDS = 20_000, 240, 3
 
 
 def main() -> None:
     """Print objects put and got each second: the median of some rounds, for S3 and for a folder beside it."""
-    with tempfile.TemporaryDirectory(prefix="rgw-") as root, tempfile.TemporaryDirectory() as folder:
-        server = Rgw(Path(root))
-        try:
-            server.start()
-            print(f"{OBJECTS} objects of {BYTES} bytes, median of {ROUNDS} rounds; objects/s")
-            report("S3 (Ceph RGW)", stock_in(server.service, Path(folder) / "drafts").store)
-            report("folder, fsync", FolderStock(Path(folder) / "archive").store)
-        finally:
-            server.stop()
+    with running_rgw() as server, tempfile.TemporaryDirectory() as folder:
+        print(f"{OBJECTS} objects of {BYTES} bytes, median of {ROUNDS} rounds; objects/s")
+        report("S3 (Ceph RGW)", stock_in(server.service, Path(folder) / "drafts").store)
+        report("folder, fsync", FolderStock(Path(folder) / "archive").store)
 
 
 def report(title: str, store: ObjectStore) -> None:

@@ -16,8 +16,7 @@ from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
 from postroom.db.values import Owed, Untold, WorkState
-from postroom.db.workbench import close_or_owe, keep, take_due
-from postroom.errors import LeaseLost
+from postroom.db.workbench import close_or_owe, keep, require_ours, take_due
 
 
 class SqlOutbox:
@@ -37,11 +36,8 @@ class SqlOutbox:
             keep(session, claimed, now + timedelta(seconds=lease_seconds))
 
     def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
-        ours = (Work.message_id == owed.message_id, Work.token == owed.token)
         with self._database.write(org=owed.org_id) as session:
-            held = update(Work).where(*ours).values(holder=Work.holder).returning(Work.message_id)
-            if session.execute(held).scalar_one_or_none() is None:
-                raise LeaseLost(f"the announcements of {owed.message_id} went to another worker")
+            require_ours(session, owed)
             mine = (Outbox.org_id == owed.org_id, Outbox.id.in_(told))
             session.execute(update(Outbox).where(*mine).values(announced_at=now))
             for failed in untold:

@@ -50,7 +50,7 @@ class SqlWorkbench:
         limits: Sequence[str] = (),
     ) -> int:
         with self._database.write(org=claim.org_id) as session:
-            _require_ours(session, claim)
+            require_ours(session, claim)
             facts = {
                 "attempts": claim.attempts + 1,
                 "next_attempt_at": None,
@@ -83,7 +83,7 @@ class SqlWorkbench:
                 _reopen(session, claim, retry_at)
                 session.execute(_message(claim).values(**facts))
                 return
-            _require_ours(session, claim)
+            require_ours(session, claim)
             if not advance(session, _row(claim), Status.STORED, Status.FAILED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
             session.add(_owed(claim, "message.failed", now, None))
@@ -132,6 +132,21 @@ def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> Non
     session.execute(update(Work).where(ours).values(leased_until=until))
 
 
+def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:
+    """Change the work row of a claim that is still ours; the caller's transaction then holds it.
+
+    Raises LeaseLost.
+    """
+    ours = (Work.org_id == held.org_id, Work.message_id == held.message_id, Work.token == held.token)
+    touched = update(Work).where(*ours).values(changes or {"holder": Work.holder}).returning(Work.message_id)
+    if session.execute(touched).scalar_one_or_none() is None:
+        raise LeaseLost(f"message {held.message_id} went to another worker")
+
+
+def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:
+    require_ours(session, claim, due_at=due_at, holder=None, leased_until=None)
+
+
 def close_or_owe(session: Session, row: RowId, now: datetime) -> None:
     """End the work on a message that is at its end, or let it wait until the next system was told.
 
@@ -146,10 +161,6 @@ def close_or_owe(session: Session, row: RowId, now: datetime) -> None:
         return
     waits = {"state": WorkState.OWED, "due_at": next_at, "holder": None, "leased_until": None}
     session.execute(update(Work).where(Work.message_id == message_id).values(**waits))
-
-
-def _ours(claim: Claim) -> tuple[Any, ...]:
-    return Work.org_id == claim.org_id, Work.message_id == claim.message_id, Work.token == claim.token
 
 
 def _row(claim: Claim) -> RowId:
@@ -179,24 +190,6 @@ def _claim(slug: str, message: InboundMessage, token: int) -> Claim:
         attempts=message.attempts,
         token=token,
     )
-
-
-def _require_ours(session: Session, claim: Claim) -> None:
-    """Return if the claim is still ours; the transaction then holds its row.  Raises LeaseLost."""
-    held = update(Work).where(*_ours(claim)).values(holder=Work.holder).returning(Work.message_id)
-    if session.execute(held).scalar_one_or_none() is None:
-        raise LeaseLost(f"message {claim.message_id} went to another worker")
-
-
-def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:
-    freed = session.execute(
-        update(Work)
-        .where(*_ours(claim))
-        .values(due_at=due_at, holder=None, leased_until=None)
-        .returning(Work.message_id)
-    )
-    if freed.scalar_one_or_none() is None:
-        raise LeaseLost(f"message {claim.message_id} went to another worker")
 
 
 def _message(claim: Claim) -> Any:

@@ -22,7 +22,7 @@ from tests.servers.waiting import wait_until
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all hosts have in common."""
+    """What all hosts have in common; `storage` is the [storage] section, by default a folder's."""
 
     folder: Path
     postgres: Postgres
@@ -31,6 +31,7 @@ class Shared:
     boxes: Sequence[str]
     poll_seconds: int
     lease_seconds: int
+    storage: str = ""
 
     def configuration(self, state_dir: Path, *, database_port: int, door: int) -> str:
         """Return a host's postroom.toml; hosts differ in nothing but where they reach what they share."""
@@ -39,10 +40,11 @@ class Shared:
             f'password = "{PASSWORD}"\nsince = "all"\npoll = "{self.poll_seconds}s"\n'
             for box in self.boxes
         )
+        files = f'[storage]\nurl = "file://{self.folder}/archive"\n'
         return (
             f'state_dir = "{state_dir}"\n{self.postgres.section(self.database, port=database_port)}'
-            f'[storage]\nurl = "file://{self.folder}/archive"\n'
-            f'[jobs]\nlease = "{self.lease_seconds}s"\nbackoff = "1s..2s"\n'
+            + (self.storage or files)
+            + f'[jobs]\nlease = "{self.lease_seconds}s"\nbackoff = "1s..2s"\n'
             '[orgs]\naddress = "orders+{org}@in.test"\n' + "".join(f"[org.{org}]\n" for org in ORGS) + boxes
         )
 

@@ -82,6 +82,13 @@ def moto() -> Iterator[S3Service]:
 @pytest.fixture(scope="session")
 def rgw() -> Iterator[Rgw]:
     """A running Ceph Object Gateway; skipped or failed as Dovecot is."""
+    with running_rgw() as server:
+        yield server
+
+
+@contextmanager
+def running_rgw() -> Iterator[Rgw]:
+    """Run a Ceph Object Gateway of its own as long as the block lasts."""
     if not ceph.is_there():
         _missing(f"needs {ceph.PACKAGES}")
     with tempfile.TemporaryDirectory(prefix="rgw-") as root:
