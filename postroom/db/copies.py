@@ -65,9 +65,8 @@ def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime
     The session acts for the intake's source.
     """
     _forget_staying(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
-    for seen in intake.seen:
-        for whose in _whose(session, seen, ids, now):
-            insert_new(session, Sighting, _columns(seen, now) | whose)
+    rows = [_columns(seen, now) | whose for seen in intake.seen for whose in _whose(session, seen, ids, now)]
+    insert_new(session, Sighting, rows)
 
 
 def _whose(session: Session, seen: Seen, ids: dict[Key, UUID], now: datetime) -> list[dict[str, Any]]:
@@ -105,9 +104,7 @@ def _forget_staying(session: Session, places: Sequence[Place]) -> None:
 def _hold(session: Session, held: Held, now: datetime) -> int:
     values = {name: getattr(held, name) for name in Held.__slots__} | {"seen_at": now}
     values["state"] = "held"
-    inserted = insert_new(session, Quarantine, values)
-    if inserted is not None:
-        return int(inserted)
+    insert_new(session, Quarantine, [values])
     same = (Quarantine.source_name == held.source_name, Quarantine.raw_sha256 == held.raw_sha256)
     return session.scalars(select(Quarantine.id).where(*same)).one()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,11 +11,19 @@ from sqlalchemy.orm import Session
 
 from postroom.db.models import Base
 
+_COUNTED: Final = {"preserve_rowcount": True}  # SQLAlchemy does not ask the driver by itself
 
-def insert_new(session: Session, table: type[Base], values: Mapping[str, Any]) -> Any:
-    """Insert a row and return its `id`, or None when a unique key holds the place already."""
-    statement = _insert(session)(table).values(**values).on_conflict_do_nothing()
-    return session.execute(statement.returning(table.__table__.c.id)).scalar_one_or_none()
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows that all name the same columns; return how many, without those whose place is taken.
+
+    A place is taken where a unique key holds it already.
+    """
+    if not rows:
+        return 0
+    statement = _insert(session)(table.__table__).on_conflict_do_nothing()
+    counted = session.connection().execute(statement, list(rows), execution_options=_COUNTED)
+    return int(counted.rowcount)
 
 
 def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status, check
@@ -141,12 +141,12 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
     in_order = sorted(intake.messages, key=lambda message: message.key)
     for org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
         with acting_for(session, org_id):
-            for message in messages:
-                row_id = insert_new(session, InboundMessage, _columns(message, Status.STORED, now))
-                if row_id is None:
-                    raise Raced
-                session.add(_work((org_id, row_id), WorkState.STORED, now))
-                ids[message.key] = row_id
+            some = list(messages)
+            rows = [_columns(message, Status.STORED, now) for message in some]
+            if insert_new(session, InboundMessage, rows) < len(rows):
+                raise Raced
+            session.execute(insert(Work), [_due((org_id, row["id"]), WorkState.STORED, now) for row in rows])
+            ids |= {message.key: row["id"] for message, row in zip(some, rows, strict=True)}
     for message in sorted(intake.resumed, key=lambda message: message.key):
         with acting_for(session, message.key.org_id):
             ids[message.key] = _resume(session, message, now)
@@ -154,9 +154,9 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
 
 
 def _note(session: Session, message: NewMessage, now: datetime) -> None:
-    row_id = insert_new(session, InboundMessage, _columns(message, Status.RECEIVED, now))
-    if row_id is not None:
-        session.add(_work((message.key.org_id, row_id), WorkState.RECEIVED, now))
+    row = _columns(message, Status.RECEIVED, now)
+    if insert_new(session, InboundMessage, [row]):
+        session.execute(insert(Work), [_due((message.key.org_id, row["id"]), WorkState.RECEIVED, now)])
         return
     # Met again while the archive is still away: it is there, so nobody may give it up.
     waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
@@ -187,7 +187,7 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
 def _queue(session: Session, row: RowId, now: datetime) -> None:
     """Make a STORED message due now."""
     session.execute(delete(Work).where(Work.message_id == row[1]))
-    session.add(_work(row, WorkState.STORED, now))
+    session.execute(insert(Work), [_due(row, WorkState.STORED, now)])
 
 
 def _gone(now: datetime) -> dict[str, Any]:
@@ -200,9 +200,9 @@ def _gone(now: datetime) -> dict[str, Any]:
     }
 
 
-def _work(row: RowId, state: WorkState, now: datetime) -> Work:
+def _due(row: RowId, state: WorkState, now: datetime) -> dict[str, Any]:
     org_id, row_id = row
-    return Work(message_id=row_id, org_id=org_id, state=state, due_at=now)
+    return {"message_id": row_id, "org_id": org_id, "state": state, "due_at": now}
 
 
 def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:
