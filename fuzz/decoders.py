@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.core.base64_text import base64_decoded
-from postroom.core.quoted_printable import quoted_printable_decoded
-from postroom.core.raw import Defects
-from postroom.core.uuencode import uuencode_decoded
-from postroom.core.yenc import yenc_decoded
+
+with atheris.instrument_imports(include=["postroom"]):
+    from postroom.core.base64_text import base64_decoded
+    from postroom.core.quoted_printable import quoted_printable_decoded
+    from postroom.core.raw import Defects
+    from postroom.core.uuencode import uuencode_decoded
+    from postroom.core.yenc import yenc_decoded
 
 DECODERS = (base64_decoded, quoted_printable_decoded, uuencode_decoded, yenc_decoded)
 
@@ -25,4 +29,4 @@ def decode(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(decode)
+    fuzz(decode, longest=2_048)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.core import identity
-from postroom.core.addresses import mailboxes
-from postroom.core.dates import read_date
-from postroom.core.headers import read_header_block
-from postroom.core.params import read_parameters
-from postroom.core.words import text
+
+with atheris.instrument_imports(include=["postroom"]):
+    from postroom.core import identity
+    from postroom.core.addresses import mailboxes
+    from postroom.core.dates import read_date
+    from postroom.core.headers import read_header_block
+    from postroom.core.params import read_parameters
+    from postroom.core.words import text
 
 
 def read(raw: bytes) -> None:
@@ -23,4 +27,4 @@ def read(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(read)
+    fuzz(read, longest=8_192)

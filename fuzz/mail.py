@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.core.decode import decode
-from postroom.core.embedded import embedded
-from postroom.core.mime import walk
+
+with atheris.instrument_imports(include=["postroom"]):
+    from postroom.core.decode import decode
+    from postroom.core.embedded import embedded
+    from postroom.core.mime import walk
 
 
 def take_apart(raw: bytes) -> None:
@@ -16,4 +20,4 @@ def take_apart(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(take_apart)
+    fuzz(take_apart, longest=32_768)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.core.filename import MAX_BYTES, display_name
-from postroom.core.params import read_parameters
-from postroom.core.words import decode_words
+
+with atheris.instrument_imports(include=["postroom"]):
+    from postroom.core.filename import MAX_BYTES, display_name
+    from postroom.core.params import read_parameters
+    from postroom.core.words import decode_words
 
 
 def read(raw: bytes) -> None:
@@ -19,4 +23,4 @@ def read(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(read)
+    fuzz(read, longest=512)

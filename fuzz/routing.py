@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.core.headers import read_header_block
-from postroom.core.routing import PROFILES, Rule, address_pattern, targets
+
+with atheris.instrument_imports(include=["postroom"]):
+    from postroom.core.headers import read_header_block
+    from postroom.core.routing import PROFILES, Rule, address_pattern, targets
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RULE = Rule(address_pattern("orders+{org}@in.example"), trust=PROFILES["postfix"])
@@ -18,4 +22,4 @@ def route(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(route)
+    fuzz(route, longest=8_192)

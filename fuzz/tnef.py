@@ -5,10 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import atheris
+
 from fuzz.started import fuzz
-from postroom.unpack.container import Room
-from postroom.unpack.shelf import Full, Shelf
-from postroom.unpack.tnef import open_tnef
+
+with atheris.instrument_imports(include=["postroom", "tnefparse"]):
+    from postroom.unpack.container import Room
+    from postroom.unpack.shelf import Full, Shelf
+    from postroom.unpack.tnef import open_tnef
 
 FOLDER = Path(tempfile.mkdtemp(prefix="postroom-fuzz-"))
 
@@ -27,4 +31,4 @@ def read(raw: bytes) -> None:
 
 
 if __name__ == "__main__":
-    fuzz(read)
+    fuzz(read, longest=8_192)

@@ -6,12 +6,21 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from postroom.app.logs import configure
 from postroom.config.settings import Log
 
 settings.register_profile("postroom", deadline=None)  # a busy machine is no fault of the code
+# `make mutate` runs each property thousands of times: few examples, always the same, and none made smaller.
+settings.register_profile(
+    "mutation",
+    deadline=None,
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile("postroom")
 
 HERE = Path(__file__).parent

@@ -78,8 +78,6 @@ def _file(chunks: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
 
 
 def _decoded_line(line: bytes, defects: Defects) -> bytes:
-    if not line:
-        return b""
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from postroom.core.limits import DEFAULT_LIMITS
 from postroom.db.values import LedgerPart
+from postroom.unpack.opener import open_containers
 from tests.dissecting import Taken, taken_apart
 
 CORPUS = os.environ.get("POSTROOM_CORPUS", "")
@@ -83,3 +85,22 @@ def test_what_two_other_parsers_agree_on_becomes_documents_but_for_inline_images
     misses = {mail["file"]: digests for mail in agreed if (digests := missed(mail, wanted[mail["file"]]))}
 
     assert misses == {}
+
+
+def test_of_those_only_a_container_that_was_opened_and_an_image_in_a_text_are_not_kept(
+    mails: list[Mail],
+) -> None:
+    unpacker = open_containers(DEFAULT_LIMITS)
+    agreed = [mail for mail in mails if mail["agreed"] and mail["gmime"]]
+
+    not_kept: dict[str, list[LedgerPart]] = {}
+    for mail in agreed:
+        lines = taken_apart(Path(CORPUS, mail["file"]).read_bytes(), unpacker=unpacker).lines
+        left = Counter(missed(mail, [line for line in lines if line.kept]))
+        not_kept[mail["file"]] = [line for line in lines if not line.kept and str(line.sha256) in left]
+        assert not missed(mail, lines)
+
+    reasons = Counter(line.reason for lines in not_kept.values() for line in lines)
+    opened = {file for file, lines in not_kept.items() for line in lines if line.reason == "container"}
+    assert set(reasons) <= {"inline image", "container"}
+    assert opened == {"MimeKit/eabb3a2fd0-rich-text.eml", "MimeKit/de9012fe85-ukr.eml"}

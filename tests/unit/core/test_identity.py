@@ -63,6 +63,14 @@ def test_the_same_mail_by_another_road_has_the_same_digest(other_road: bytes) ->
     assert digest(other_road) == digest(MAIL)
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\r\n"])
+@pytest.mark.parametrize("cuts", [(), (17,), (18,), (17, 18, 23, 24)])
+def test_the_line_ends_of_the_body_do_not_count_wherever_it_is_cut(end: bytes, cuts: tuple[int, ...]) -> None:
+    body = b"Second.\nThird."
+
+    assert digest(MAIL + body.replace(b"\n", end) + end, *cuts) == digest(MAIL + body)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
