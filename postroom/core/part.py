@@ -13,7 +13,7 @@ from postroom.core.words import clean, decode_words
 _TYPE = re.compile(r"[!#$&^_.+a-z0-9*%'`|~{}-]+/[!#$&^_.+a-z0-9*%'`|~{}-]+")
 _LONGEST_TYPE = 255  # characters; RFC 6838 4.2 allows 127 on each side of the slash
 _BARE = {"text": "text/plain", "multipart": "multipart/mixed", "message": "message/rfc822"}
-_ENCODING = re.compile(rb"(?:[ \t\"]|\([^()]*\))*([A-Za-z0-9-]*)")
+_ENCODING = re.compile(rb"(?:[ \t\"]|\((?:[^()]++|\([^()]*+\))*+\))*+([A-Za-z0-9-]*+)")
 _UNCHANGED = frozenset({"", "7bit", "8bit", "binary"})
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})  # RFC 2046 5.2.1, RFC 6532 3.7
 

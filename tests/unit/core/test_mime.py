@@ -199,7 +199,18 @@ def test_a_damaged_type_never_passes_for_a_text_body(header: bytes, declared: st
     assert walk(header + b"\n\nx").parts[0].content_type == declared
 
 
-@pytest.mark.parametrize("written", [b"base64 ", b"BASE64;", b"base64 (x)", b'"base64"', b"(x) base64\r"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"base64 ",
+        b"BASE64;",
+        b"base64 (x)",
+        b'"base64"',
+        b"(x) base64\r",
+        b"(x (y) z) base64",
+        b"()(())base64",
+    ],
+)
 def test_a_transfer_encoding_is_understood(written: bytes) -> None:
     assert walk(b"Content-Transfer-Encoding: " + written + b"\n\nx").parts[0].transfer_encoding == "base64"
 
