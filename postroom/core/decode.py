@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Literal
 
 from postroom.core.base64_text import base64_decoded, looks_like_base64
-from postroom.core.part import Part
+from postroom.core.part import CONTRADICTED, Part
 from postroom.core.quoted_printable import quoted_printable_decoded
 from postroom.core.raw import BLOCK, Defects, Raw, blocks
 from postroom.core.sniff import sniff
@@ -96,6 +96,14 @@ def _undeclared(body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
     yield from base64_decoded(whole, defects)
 
 
+def _as_it_looks(body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
+    """Yield a body as it is; where it is lines of base64 and nothing else, decode it."""
+    coming = iter(body)
+    head = next(coming, b"")
+    whole = chain((head,), coming)
+    yield from base64_decoded(whole, defects) if looks_like_base64(head) else whole
+
+
 def _unknown(body: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
     """Yield a body as it is; where it is lines of base64 and nothing else, decode it."""
     defects[UNKNOWN] = None
@@ -119,6 +127,7 @@ _AS_IT_IS = frozenset({"", "7bit", "7bits", "7-bit", "8bit", "8bits", "8-bit", "
 _DECODERS: dict[str, Callable[[Iterable[bytes], Defects], Iterator[bytes]]] = {
     "base64": base64_decoded,
     "base-64": base64_decoded,
+    CONTRADICTED: _as_it_looks,
     "quoted-printable": quoted_printable_decoded,
     "quotedprintable": quoted_printable_decoded,
     "quoted": quoted_printable_decoded,

@@ -14,6 +14,10 @@ _TYPE = re.compile(r"[!#$&^_.+a-z0-9*%'`|~{}-]+/[!#$&^_.+a-z0-9*%'`|~{}-]+")
 _LONGEST_TYPE = 255  # characters; RFC 6838 4.2 allows 127 on each side of the slash
 _BARE = {"text": "text/plain", "multipart": "multipart/mixed", "message": "message/rfc822"}
 _ENCODING = re.compile(rb"(?:[ \t\"]|\((?:[^()]++|\([^()]*+\))*+\))*+([A-Za-z0-9-]*+)")
+_ENCODING_FIELD = "content-transfer-encoding"
+CONTRADICTED = "7bit, base64"
+"""The transfer encoding of a part that names none first and base64 in another field: its body decides."""
+
 _UNCHANGED = frozenset({"", "7bit", "8bit", "binary"})
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})  # RFC 2046 5.2.1, RFC 6532 3.7
 
@@ -89,11 +93,14 @@ class Declared:
 
 def declared(block: HeaderBlock, default_type: str, limits: Limits) -> Declared:
     """Return what `block` says; `default_type` where it has no Content-Type."""
-    fields = {field.key: field for field in reversed(block.fields) if field.name[:8].lower() == "content-"}
+    written = [field for field in block.fields if field.name[:8].lower() == "content-"]
+    fields = {field.key: field for field in reversed(written)}
+    contradicted = len(fields) < len(written) and _is_contradicted(written)
     kind = _read(fields.get("content-type"), limits)
     disposition = _read(fields.get("content-disposition"), limits)
     content_type, wrong = _content_type(kind.value, default_type)
-    defects = [*block.defects, *wrong, *kind.defects, *disposition.defects]
+    twice = ["contradicting transfer encodings"] if contradicted else []
+    defects = [*block.defects, *wrong, *kind.defects, *disposition.defects, *twice]
     content_id = fields.get("content-id")
     boundary = kind.parameters.get("boundary")
     return Declared(
@@ -102,7 +109,7 @@ def declared(block: HeaderBlock, default_type: str, limits: Limits) -> Declared:
         filename=disposition.text("filename") or kind.text("name") or disposition.text("name"),
         disposition=clean(disposition.value)[:_LONGEST_TYPE],
         content_id=clean(decode_words(content_id.body)).strip("<> ") if content_id else "",
-        transfer_encoding=_transfer_encoding(fields.get("content-transfer-encoding")),
+        transfer_encoding=CONTRADICTED if contradicted else _transfer_encoding(fields.get(_ENCODING_FIELD)),
         boundary=boundary.raw.strip() if boundary else b"",
         defects=tuple(dict.fromkeys(defects)),
         limits=tuple(dict.fromkeys([*block.limits, *kind.limits, *disposition.limits])),
@@ -123,6 +130,11 @@ def _content_type(value: str, default: str) -> tuple[str, list[str]]:
     usable = _TYPE.fullmatch(squeezed) and len(squeezed) <= _LONGEST_TYPE
     found = squeezed if usable else _BARE.get(squeezed, "application/octet-stream")
     return found, ["damaged content type"]
+
+
+def _is_contradicted(fields: list[Field]) -> bool:
+    first, *others = [_transfer_encoding(field) for field in fields if field.key == _ENCODING_FIELD] or [""]
+    return first in _UNCHANGED and "base64" in others
 
 
 def _transfer_encoding(field: Field | None) -> str:

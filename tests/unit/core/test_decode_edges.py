@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from postroom.core.mime import walk
 from postroom.core.part import Part
 from postroom.core.quoted_printable import quoted_printable_decoded
 from postroom.core.raw import BLOCK, Defects
@@ -67,6 +68,31 @@ def test_a_document_whose_encoding_nobody_declared_is_decoded(content: bytes, be
 def test_what_need_not_be_encoded_stays_as_it_is(body: bytes, content_type: str) -> None:
     assert len(LONG_PDF) > BLOCK
     assert decoded(body, "7bit", content_type) == Read(body)
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "content"),
+    [
+        pytest.param(b"7bit|base64", lines(TEXT), TEXT, id="base64 below"),
+        pytest.param(b"8bit|base64", lines(LONG_PDF), LONG_PDF, id="in many blocks"),
+        pytest.param(b"base64|7bit", lines(TEXT), TEXT, id="base64 on top"),
+        pytest.param(b"7bit|base64", TEXT, TEXT, id="the upper one is right"),
+        pytest.param(b"7bit|quoted-printable", b"a=3D", b"a=3D", id="not base64"),
+        pytest.param(b"7bit|7bit", lines(TEXT), lines(TEXT), id="the same twice"),
+    ],
+)
+def test_a_transfer_encoding_that_contradicts_another_is_believed_if_the_body_looks_so(
+    fields: bytes, body: bytes, content: bytes
+) -> None:
+    name = b"Content-Transfer-Encoding: "
+    raw = name + fields.replace(b"|", b"\n" + name) + b"\n\n" + body
+
+    part = walk(raw).parts[0]
+
+    assert read(raw, part).content == content
+    assert ("contradicting transfer encodings" in part.defects) is (
+        fields in {b"7bit|base64", b"8bit|base64"}
+    )
 
 
 @pytest.mark.parametrize("content", [TEXT, LONG_PDF], ids=["one block", "many blocks"])
