@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,7 @@ class Database:
         self._engine = engine
         self._reading = engine.execution_options(**_one_state(engine))
         self._writing = engine.execution_options(postroom_writes=True)
+        self._write_lock = nullcontext if self.is_shared else sqlite.WriteLock().held
 
     @property
     def engine(self) -> Engine:
@@ -54,7 +55,12 @@ class Database:
     @contextmanager
     def write(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:
         """Yield a session inside one transaction: committed at the end, rolled back on any error."""
-        with translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            translated(),
+            self._write_lock(),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             begin_within(session, Scope(org, source))
             yield session
 
