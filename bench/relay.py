@@ -181,12 +181,13 @@ def _verdict(ratio: float, target: tuple[str, float]) -> str:
 
 
 def _rss_mb(pid: int) -> int:
-    """Return the resident memory of a process and all below it."""
-    pages = 0
+    """Return the resident memory of a process and all below it, what they share counted once."""
+    kilobytes = 0
     for one in _tree(pid):
         with suppress(OSError):  # it ended meanwhile
-            pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+            rollup = Path(f"/proc/{one}/smaps_rollup").read_text().split()
+            kilobytes += int(rollup[rollup.index("Pss:") + 1])
+    return kilobytes // 1000
 
 
 def _cpu_seconds(pid: int) -> float:

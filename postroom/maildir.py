@@ -106,11 +106,13 @@ def show(folder: Path, names: Sequence[str]) -> None:
     Raises MaildirUnusable; those that are still in tmp/ are then removed, and those in new/ are whole.
     """
     with explained("write", folder / "new"):
+        shown = 0
         try:
-            for name in names:
+            for shown, name in enumerate(names):  # noqa: B007  (how many, where one fails)
                 (folder / "tmp" / name).rename(folder / "new" / name)
-        finally:  # what was renamed is not there any more
-            discard(folder, names)
+        except OSError:
+            discard(folder, names[shown:])
+            raise
         sync(folder / "new")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -15,26 +16,46 @@ from postroom.app.compose import App
 from postroom.config.settings import Relay as RelaySettings
 from postroom.config.settings import Tls, Unknown
 from postroom.core.routing import address_pattern
-from postroom.errors import ConfigFault
+from postroom.errors import ConfigFault, RelayBroken
+from postroom.smtp_relay.booth import Dialect
 from postroom.smtp_relay.bounds import Bounds
 from postroom.smtp_relay.reception import House
-from postroom.smtp_relay.server import Plan, Relay, tls_context
+from postroom.smtp_relay.server import Plan, Relay, forked_booths, tls_context
+
+_MOST_PROCESSES = 4  # more share the disk, not the work
 
 
 def serve_relay(app: App) -> None:
-    """Run the relay until SIGTERM or SIGINT.  Raises ConfigFault, RelayUnusable, MaildirUnusable."""
-    plan = relay_plan(app)
+    """Run the relay until SIGTERM or SIGINT.
+
+    Raises ConfigFault, RelayUnusable, MaildirUnusable; RelayBroken when a process that serves it ended.
+    """
+    plan = relay_plan(app, processes=_processes(app))
+    forked = forked_booths(plan) if plan.dialect.processes > 1 else []
 
     async def serve() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        relay = Relay(plan)
+        relay = Relay(plan, forked)
         await relay.open()
+        relay.lost.add_done_callback(lambda _: stop.set())
         await stop.wait()
         await relay.close()
+        if relay.lost.done():
+            raise RelayBroken(f"the process {relay.lost.result().name} of the relay ended")
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    finally:
+        for each in forked:
+            each.end.close()  # those that serve end with it
+
+
+def _processes(app: App) -> int:
+    """Return how many processes serve: as many as asked for, else one for each core, up to four."""
+    wanted = app.settings.relay.processes if app.settings.relay else None
+    return wanted or min(_MOST_PROCESSES, len(os.sched_getaffinity(0)))
 
 
 @contextmanager
@@ -73,8 +94,8 @@ def _run(loop: asyncio.AbstractEventLoop, plan: Plan, opened: Future[None], stop
     loop.run_until_complete(loop.shutdown_default_executor())
 
 
-def relay_plan(app: App) -> Plan:
-    """Return the relay that the settings describe.  Raises ConfigFault, RelayUnusable."""
+def relay_plan(app: App, *, processes: int = 1) -> Plan:
+    """Return the relay that the settings describe, served by so many.  Raises ConfigFault, RelayUnusable."""
     relay = app.settings.relay
     if relay is None:
         raise ConfigFault(
@@ -83,13 +104,16 @@ def relay_plan(app: App) -> Plan:
     tls = tls_context(relay.tls_cert, relay.tls_key) if relay.tls_cert and relay.tls_key else None
     return Plan(
         listen=relay.listen,
-        lmtp=relay.protocol == "lmtp",
-        house=_house(app, relay),
+        dialect=Dialect(
+            house=_house(app, relay),
+            lmtp=relay.protocol == "lmtp",
+            starttls=tls if relay.tls is Tls.STARTTLS else None,
+            implicit_tls=tls if relay.tls is Tls.IMPLICIT else None,
+            requires_tls=relay.tls_require,
+            processes=processes,
+        ),
         allow=relay.allow,
         uncapped=relay.uncapped,
-        starttls=tls if relay.tls is Tls.STARTTLS else None,
-        implicit_tls=tls if relay.tls is Tls.IMPLICIT else None,
-        requires_tls=relay.tls_require,
     )
 
 

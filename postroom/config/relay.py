@@ -56,6 +56,7 @@ def relay(tree: Tree, table: Table, maildirs: Maildirs, limits: Limits) -> Relay
         sessions_per_address=table.take(r.PER_ADDRESS),
         idle_seconds=table.take(r.IDLE),
         session_seconds=table.take(r.SESSION),
+        processes=table.take(r.PROCESSES),
     )
     if wanted and wanted > limits.message_bytes - TRACE_BYTES:
         table.warn(r.MAX_MESSAGE, "is more than limits.message leaves room for: the rest is quarantined")

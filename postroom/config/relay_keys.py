@@ -30,3 +30,6 @@ SESSIONS = Key("relay.sessions", v.whole(1, 100_000), 2000, "the most sessions a
 PER_ADDRESS = Key("relay.sessions_per_address", v.whole(1, 100_000), 100, "the most sessions of one address")
 IDLE = Key("relay.idle", v.duration("1s", "1h"), "5m", "how long a client may be silent")
 SESSION = Key("relay.session", v.duration("1s", "1d"), "1h", "how long one connection may last")
+PROCESSES = Key(
+    "relay.processes", v.optional(v.whole(1, 64)), None, "how many processes serve; `postroom relay` only"
+)

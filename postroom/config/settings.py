@@ -194,7 +194,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """The bundled relay; `listen` is a host and port, or the path of a unix socket."""
+    """The bundled relay; `listen` is a host and port, or the path of a unix socket.
+
+    `processes` None is one for each core, up to four.
+    """
 
     listen: tuple[tuple[str, int] | Path, ...]
     protocol: str  # "smtp" | "lmtp"
@@ -212,6 +215,7 @@ class Relay:
     sessions_per_address: int
     idle_seconds: float
     session_seconds: float
+    processes: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _EXAMPLES: Mapping[str, object] = {
     "tls_cert": "/etc/ssl/certs/intake.pem",
     "tls_key": "/etc/ssl/private/intake.key",
     "max_message": "50MB",
+    "processes": 2,
 }
 
 

@@ -149,3 +149,13 @@ class RelayUnusable(OperatorError):
     """
 
     code = "E-RELAY"
+
+
+class RelayBroken(TransientError):
+    """One of the processes that serve the relay's clients ended, and the others with it.
+
+    The system's log says why: memory may have run out. What got its 250 is in the Maildir, the rest is sent
+    again. Start it again, as systemd does by itself.
+    """
+
+    code = "E-RELAY-DOWN"

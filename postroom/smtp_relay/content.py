@@ -13,18 +13,19 @@ from typing import BinaryIO, cast
 from postroom.delivery import HEAD_BYTES, Arrival, Envelope, on_top, stripped
 from postroom.errors import MaildirUnusable
 from postroom.maildir import explained
-from postroom.smtp_relay.bounds import ALL_IN_MEMORY_BYTES, BLOCK_BYTES, IN_MEMORY_BYTES
+from postroom.smtp_relay.bounds import BLOCK_BYTES, IN_MEMORY_BYTES
 
 
 class Ram:
-    """How much of all arriving messages is in memory now."""
+    """How much of all arriving messages is in memory now, and at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
         self.taken_bytes = 0
 
     @property
     def is_full(self) -> bool:
-        return self.taken_bytes >= ALL_IN_MEMORY_BYTES
+        return self.taken_bytes >= self._most_bytes
 
 
 class Content:

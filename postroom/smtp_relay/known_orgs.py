@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Executor
-from enum import Enum, auto
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
 
 from postroom.errors import TransientError
 
@@ -15,10 +13,10 @@ BRIDGE_SECONDS = 3600.0
 _MOST = 100_000
 
 
-class Verdict(Enum):
-    KNOWN = auto()
-    UNKNOWN = auto()
-    AWAY = auto()
+class Verdict(StrEnum):
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    AWAY = "away"
 
 
 class KnownOrgs:
@@ -26,13 +24,11 @@ class KnownOrgs:
 
     A known org is asked for again after 30 seconds; where the directory is away it counts as known for an
     hour.  An unknown one is never remembered, so that a new org gets its first mail at once.
+    `ask` raises TransientError for a directory that is away.
     """
 
-    def __init__(
-        self, knows_org: Callable[[str], bool], *, executor: Executor, clock: Callable[[], float]
-    ) -> None:
-        self._knows_org = knows_org
-        self._executor = executor
+    def __init__(self, ask: Callable[[str], Awaitable[bool]], *, clock: Callable[[], float]) -> None:
+        self._ask = ask
         self._clock = clock
         self._confirmed: OrderedDict[str, float] = OrderedDict()
 
@@ -42,7 +38,7 @@ class KnownOrgs:
         if age <= FRESH_SECONDS:
             return Verdict.KNOWN
         try:
-            known = await asyncio.get_running_loop().run_in_executor(self._executor, self._knows_org, slug)
+            known = await self._ask(slug)
         except TransientError:
             return Verdict.KNOWN if age <= BRIDGE_SECONDS else Verdict.AWAY
         self._confirmed.pop(slug, None)

@@ -1,16 +1,21 @@
-"""Where a relay listens: ports and unix sockets."""
+"""Where a relay listens: ports and unix sockets; and how many connections its files are enough for."""
 
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import structlog
+
 from postroom.errors import RelayUnusable
 
-BACKLOG = 2048
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.relay")
+_BACKLOG = 2048
+_SPARE_FILES = 200  # for everything that is no session: the database, the writers, the log
 
 Place = tuple[str, int] | Path
 
@@ -23,7 +28,7 @@ def listen_on(places: Sequence[Place]) -> list[socket.socket]:
             try:
                 for listener in _on_path(place) if isinstance(place, Path) else _on_port(*place):
                     listeners.append(on_failure.enter_context(listener))
-                    listener.listen(BACKLOG)
+                    listener.listen(_BACKLOG)
             except OSError as error:
                 raise RelayUnusable(
                     f"cannot listen on {spelled(place)}: {error.strerror or error}",
@@ -78,3 +83,16 @@ def _is_dead(path: Path) -> bool:
         except ConnectionRefusedError:
             return True
     return False
+
+
+def room_for(sessions: int) -> int:
+    """Raise the limit of open files as far as we may, and return how many sessions fit under it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sessions + _SPARE_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    room = max(1, min(sessions, soft - _SPARE_FILES))
+    if room < sessions:
+        _log.warning("fewer sessions than configured: too few open files", sessions=room, open_files=soft)
+    return room

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from ssl import SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,14 +19,17 @@ from postroom.delivery import Envelope as Copy
 from postroom.errors import MaildirUnusable
 from postroom.maildir import unique_front, unique_name
 from postroom.smtp_relay import replies
-from postroom.smtp_relay.bounds import Bounds
-from postroom.smtp_relay.census import UNIX, Census
+from postroom.smtp_relay.bounds import ALL_IN_MEMORY_BYTES, Bounds
+from postroom.smtp_relay.census import UNIX
 from postroom.smtp_relay.commit import Committer, Delivery, Fault
 from postroom.smtp_relay.content import Content, Ram
 from postroom.smtp_relay.known_orgs import KnownOrgs, Verdict
 from postroom.smtp_relay.path import NULL_PATH, is_ascii_or_utf8
 from postroom.smtp_relay.session import SmtpSession
 from postroom.smtp_relay.transaction import Transaction
+
+if TYPE_CHECKING:
+    from postroom.smtp_relay.booth import Dialect
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.relay")
 _UNSAID = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
@@ -53,40 +54,22 @@ class House:
 class Reception:
     """The handler that aiosmtpd asks; made in the loop that it serves."""
 
-    def __init__(
-        self, house: House, census: Census, *, starttls: SSLContext | None = None, requires_tls: bool = False
-    ) -> None:
+    def __init__(self, dialect: Dialect, known: KnownOrgs, *, over: Callable[[SmtpSession], None]) -> None:
         self.loop = asyncio.get_running_loop()
-        self.house = house
-        self.bounds = house.bounds
-        self.hostname = house.hostname
-        self.starttls = starttls
-        self.requires_tls = requires_tls
-        self.census = census
-        self.sessions: set[SmtpSession] = set()
-        self._ram = Ram()
-        self._asking = ThreadPoolExecutor(2, thread_name_prefix="relay-orgs")
-        self._known = KnownOrgs(house.knows_org, executor=self._asking, clock=self.loop.time)
-        self._committer = Committer(house.folder)
-
-    def enter(self, session: SmtpSession) -> str:
-        """Count a session and return "", or return the reply that refuses it."""
-        refusal = self.census.admit(session.address)
-        if refusal:
-            _log.warning("relay turned a client away", peer=session.address, reply=refusal)
-        else:
-            self.sessions.add(session)
-        return refusal
-
-    def leave(self, session: SmtpSession) -> None:
-        """Forget a session that entered."""
-        self.sessions.discard(session)
-        self.census.leave(session.address)
+        self.house = dialect.house
+        self.bounds = dialect.house.bounds
+        self.hostname = dialect.house.hostname
+        self.starttls = dialect.starttls
+        self.requires_tls = dialect.requires_tls
+        self.over = over
+        self._ram = Ram(ALL_IN_MEMORY_BYTES // dialect.processes)
+        self._known = known
+        self._committer = Committer(dialect.house.folder)
+        self._log = _log.bind()  # once: to look for the configured logger costs as much as to write a line
 
     async def close(self) -> None:
         """Finish what was submitted, and give back the threads."""
         await self._committer.close()
-        self._asking.shutdown()
 
     # --- what aiosmtpd asks -------------------------------------------------------------------
 
@@ -109,14 +92,14 @@ class Reception:
             sender = transaction.mail_from or NULL_PATH
             transaction.copies[address] = Copy("" if sender == NULL_PATH else sender, address)
         else:
-            _log.info("relay refused a recipient", peer=session.address, recipient=address, reply=reply)
+            self._log.info("relay refused a recipient", peer=session.address, recipient=address, reply=reply)
         return reply
 
     async def handle_exception(self, error: Exception) -> str:
         if isinstance(error, OSError):
-            _log.info("a client broke off", error=str(error))
+            self._log.info("a client broke off", error=str(error))
             return replies.FAULT
-        _log.error("a bug in the relay", error=f"{type(error).__name__}: {error}", exc_info=error)
+        self._log.error("a bug in the relay", error=f"{type(error).__name__}: {error}", exc_info=error)
         return replies.FAULT
 
     async def _judge(self, address: str, *, utf8: bool) -> str:
@@ -149,7 +132,9 @@ class Reception:
         if content.is_too_big or content.fault:
             content.close()
             reply = replies.refused(content.fault) if content.fault else replies.TOO_BIG
-            _log.info("relay refused a message", peer=session.address, bytes=content.size_bytes, reply=reply)
+            self._log.info(
+                "relay refused a message", peer=session.address, bytes=content.size_bytes, reply=reply
+            )
             return [reply] * len(recipients)
         queue_name = unique_front()
         arrival = Arrival(_came(session, self.hostname, queue_name), self.house.now())
@@ -177,10 +162,10 @@ class Reception:
         self, session: SmtpSession, content: Content, queue_name: str, faults: dict[str, Fault]
     ) -> None:
         for fault in {str(fault): fault for fault in faults.values() if fault}.values():
-            _log.error("cannot store a message", id=queue_name, error=str(fault), fix=fault.fix)
+            self._log.error("cannot store a message", id=queue_name, error=str(fault), fix=fault.fix)
         taken = [recipient for recipient, fault in faults.items() if fault is None]
         if taken:
-            _log.info(
+            self._log.info(
                 "relay accepted",
                 id=queue_name,
                 peer=session.address,

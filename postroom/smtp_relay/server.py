@@ -1,15 +1,15 @@
-"""The relay as it runs: listening, and going down without losing what is being written."""
+"""The relay as it runs: who listens and lets clients in, and who serves them."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import resource
 import socket
 import ssl
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import structlog
@@ -17,98 +17,119 @@ import structlog
 from postroom import maildir
 from postroom.delivery import sweep
 from postroom.errors import RelayUnusable
-from postroom.smtp_relay import replies
-from postroom.smtp_relay.census import Census, Network
-from postroom.smtp_relay.listening import BACKLOG, listen_on, place_of
-from postroom.smtp_relay.lmtp import LmtpSession
-from postroom.smtp_relay.reception import House, Reception
-from postroom.smtp_relay.refusal import Refusal
-from postroom.smtp_relay.session import SmtpSession
+from postroom.smtp_relay.booth import Booth, Dialect, LocalBooth
+from postroom.smtp_relay.booth_process import Forked, RemoteBooth, fork_booths
+from postroom.smtp_relay.census import UNIX, Census, Network
+from postroom.smtp_relay.known_orgs import KnownOrgs
+from postroom.smtp_relay.listening import listen_on, place_of, room_for
+from postroom.smtp_relay.refusal import turn_away
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.relay")
-_SPARE_FILES = 200  # for everything that is no session: the database, the writers, the log
-_TURN_SECONDS = 0.02
-_POLITE_SECONDS = 0.5  # for clients to answer the end of TLS
-_PATIENCE_SECONDS = 10.0  # for sessions between the end of a message and its reply
+_REST_SECONDS = 1.0  # after a connection could not be taken: out of files or memory
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One relay: where it listens, ("127.0.0.1", 2525) or the path of a unix socket, and how."""
+    """One relay: where it listens, ("127.0.0.1", 2525) or the path of a unix socket; who may come; how."""
 
     listen: Sequence[tuple[str, int] | Path]
-    lmtp: bool
-    house: House
+    dialect: Dialect
     allow: Sequence[Network]
     uncapped: Sequence[Network]
-    starttls: ssl.SSLContext | None = None
-    implicit_tls: ssl.SSLContext | None = None
-    requires_tls: bool = False
 
 
 class Relay:
-    """A listening relay; `places` are where it listens, with the ports that the system chose."""
+    """A listening relay; `places` are where it listens, with the ports that the system chose.
 
-    def __init__(self, plan: Plan) -> None:
+    It serves its clients in its own loop, or in the processes of `forked`, of which `lost` is one that ended.
+    """
+
+    def __init__(self, plan: Plan, forked: Sequence[Forked] = ()) -> None:
         self._plan = plan
-        self._kind = LmtpSession if plan.lmtp else SmtpSession
-        self._template: SmtpSession | None = None
-        self._servers: list[asyncio.Server] = []
-        self._reception: Reception | None = None
+        self._forked = forked
+        self._asking = ThreadPoolExecutor(2, thread_name_prefix="relay-orgs")
+        self._listeners: list[socket.socket] = []
+        self._doors: list[asyncio.Task[None]] = []
+        self._booths: list[Booth] = []
+        self._census: Census
         self.places: list[str] = []
+        self.lost: asyncio.Future[ForkProcess] = asyncio.get_running_loop().create_future()
 
     async def open(self) -> None:
         """Begin to listen.  Raises RelayUnusable, MaildirUnusable; nothing listens then."""
-        plan = self._plan
-        logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's own: each line of each dialogue
-        maildir.create(plan.house.folder)
-        sweep(plan.house.folder, time.time())
-        sessions = _room_for(plan.house.bounds.sessions)
-        census = Census(
-            most=sessions,
-            most_per_address=plan.house.bounds.sessions_per_address,
-            allow=plan.allow,
-            uncapped=plan.uncapped,
+        house = self._plan.dialect.house
+        maildir.create(house.folder)
+        sweep(house.folder, time.time())
+        self._census = Census(
+            most=room_for(house.bounds.sessions),
+            most_per_address=house.bounds.sessions_per_address,
+            allow=self._plan.allow,
+            uncapped=self._plan.uncapped,
         )
-        listeners = listen_on(plan.listen)
-        self._reception = Reception(
-            plan.house, census, starttls=plan.starttls, requires_tls=plan.requires_tls
-        )
-        self._template = self._kind(self._reception)
+        self._listeners = listen_on(self._plan.listen)
+        self._booths = self._all_booths()
         loop = asyncio.get_running_loop()
-        for listener in listeners:
+        for listener in self._listeners:
             self.places.append(place_of(listener))
-            tls = None if listener.family == socket.AF_UNIX else plan.implicit_tls
-            serve = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-            server = await serve(self._protocol, sock=listener, ssl=tls, backlog=BACKLOG)
-            self._servers.append(server)
-        _log.info("relay listens", places=self.places, protocol="lmtp" if plan.lmtp else "smtp")
+            listener.setblocking(False)
+            self._doors.append(loop.create_task(self._welcome(listener)))
+        protocol = "lmtp" if self._plan.dialect.lmtp else "smtp"
+        _log.info("relay listens", places=self.places, protocol=protocol, processes=max(1, len(self._forked)))
 
     async def close(self) -> None:
         """Take no more connections, let every message that was read to its end be answered, and end."""
-        for server in self._servers:
-            server.close()
+        for door in self._doors:
+            door.cancel()
+        if self._doors:
+            await asyncio.wait(self._doors)
+        for listener in self._listeners:
+            listener.close()
         for path in self._plan.listen:
             if isinstance(path, Path):
                 path.unlink(missing_ok=True)
-        if self._reception is None:
-            return
-        await asyncio.sleep(_TURN_SECONDS)  # a connection that was just taken becomes a session meanwhile
-        loop = asyncio.get_running_loop()
-        polite_until, deadline = loop.time() + _POLITE_SECONDS, loop.time() + _PATIENCE_SECONDS
-        while self._reception.sessions and loop.time() < deadline:
-            for session in [each for each in self._reception.sessions if not each.is_busy]:
-                session.cut(replies.CLOSING, at_once=loop.time() > polite_until)
-            await asyncio.sleep(_TURN_SECONDS)
-        await asyncio.sleep(_TURN_SECONDS)  # what was cut is closed in the loop's next turns
-        await self._reception.close()
+        await asyncio.gather(*(booth.close() for booth in self._booths))
+        self._asking.shutdown()
         _log.info("relay closed")
 
-    def _protocol(self) -> asyncio.BaseProtocol:
-        assert self._reception is not None  # noqa: S101  (nothing listens before it is there)
-        if self._reception.census.is_full:
-            return Refusal(replies.TOO_MANY_SESSIONS)
-        return self._kind(self._reception, self._template)
+    def _all_booths(self) -> list[Booth]:
+        loop, knows_org = asyncio.get_running_loop(), self._plan.dialect.house.knows_org
+        known = KnownOrgs(lambda slug: loop.run_in_executor(self._asking, knows_org, slug), clock=loop.time)
+        left = self._census.leave
+        if not self._forked:
+            return [LocalBooth(self._plan.dialect, known, left)]
+        return [RemoteBooth(each, known, left=left, lost=self._lose) for each in self._forked]
+
+    async def _welcome(self, listener: socket.socket) -> None:
+        """Let in whoever comes, or say why not; ends by being cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(listener)
+            except OSError as error:
+                _log.error("relay cannot take a connection", error=str(error))
+                await asyncio.sleep(_REST_SECONDS)
+                continue
+            self._let_in(connection, str(peer[0]) if isinstance(peer, tuple) else UNIX)
+            await asyncio.sleep(0)  # a burst of clients holds up nobody who is served
+
+    def _let_in(self, connection: socket.socket, address: str) -> None:
+        refusal = self._census.admit(address)
+        if refusal:
+            _log.warning("relay turned a client away", peer=address, reply=refusal)
+            in_tls = address != UNIX and self._plan.dialect.implicit_tls is not None
+            turn_away(connection, refusal, silently=in_tls)  # where TLS comes first, nobody reads plain text
+            return
+        min(self._booths, key=lambda booth: booth.sessions).seat(connection, address)
+
+    def _lose(self, process: ForkProcess) -> None:
+        if not self.lost.done():
+            self.lost.set_result(process)
+
+
+def forked_booths(plan: Plan) -> list[Forked]:
+    """Return the processes that the plan wants; call it before there is a loop or a thread."""
+    room_for(plan.dialect.house.bounds.sessions)
+    return fork_booths(plan.dialect)
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -122,16 +143,3 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
             fix="relay.tls_cert is a PEM file with the whole chain, relay.tls_key its key, both readable",
         ) from error
     return context
-
-
-def _room_for(sessions: int) -> int:
-    """Raise the limit of open files as far as we may, and return how many sessions fit under it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = sessions + _SPARE_FILES
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    room = max(1, min(sessions, soft - _SPARE_FILES))
-    if room < sessions:
-        _log.warning("fewer sessions than configured: too few open files", sessions=room, open_files=soft)
-    return room

@@ -17,7 +17,6 @@ from postroom.smtp_relay.content import Content
 from postroom.smtp_relay.deadline import Deadline
 from postroom.smtp_relay.end_of_data import DotStuffing
 from postroom.smtp_relay.path import read_path
-from postroom.smtp_relay.refusal import turn_away
 from postroom.smtp_relay.stream import BlockReader
 from postroom.smtp_relay.transaction import Transaction
 
@@ -52,7 +51,7 @@ class SmtpSession(SMTP):
         self.reception = reception
         self.address = UNIX
         self.is_busy = False  # between the end of a message and its reply: never cut off here
-        self._admitted = False
+        self._ended = False
         self._deadline: Deadline | None = None
 
     def _take_after(self, template: SmtpSession) -> None:
@@ -73,28 +72,11 @@ class SmtpSession(SMTP):
 
     # --- the connection -----------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if isinstance(peer, tuple) else UNIX
-        refusal = self.reception.enter(self)
-        if refusal:
-            turn_away(transport, refusal)
-            return
-        self._admitted = True
-        super().connection_made(transport)
-
     def connection_lost(self, error: Exception | None) -> None:
-        if self._admitted:
-            self._admitted = False
-            self.reception.leave(self)
+        if not self._ended:
+            self._ended = True
+            self.reception.over(self)
             super().connection_lost(error)
-
-    def data_received(self, data: bytes) -> None:
-        if self._admitted:
-            super().data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return super().eof_received() if self._admitted else False
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         if self._deadline is None:
@@ -109,7 +91,8 @@ class SmtpSession(SMTP):
         if transport is not None and at_once:
             transport.abort()
         elif transport is not None and not transport.is_closing():
-            turn_away(transport, reply)
+            transport.write(reply.encode() + b"\r\n")
+            transport.close()
 
     async def push(self, status: AnyStr) -> None:
         said = replies.enhanced(status) if isinstance(status, str) else status  # type: ignore[redundant-expr]  # AnyStr
@@ -171,6 +154,7 @@ class SmtpSession(SMTP):
                 plain, self, context, server_side=True, ssl_handshake_timeout=patience
             )
         except (OSError, ssl.SSLError) as error:
+            self.connection_lost(error)  # asyncio does not say so of every handshake that ends early
             raise ConnectionResetError from error
         finally:
             self.is_busy = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,9 +15,11 @@ import pytest
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.relay import BOUNDS, TO_ACME, Dialogue, RunningRelay, running_relay
 from tests.servers.relay_process import RelayProcess, relay_process
+from tests.servers.waiting import wait_until
 from tests.unit.smtp_relay.test_end_of_data import SMUGGLED
 
 MB = 1_000_000
+NO_LINGER = struct.pack("ii", 1, 0)  # close by a reset
 MAIL = b"MAIL FROM:<a@b.example>\r\n"
 
 
@@ -192,6 +195,50 @@ def test_five_hundred_idle_sessions_keep_nobody_out(tmp_path: Path) -> None:
 
         assert said.startswith("250 2.0.0")
         assert len(relay.mails()) == 1
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["by a reset", "by its end"])
+@pytest.mark.parametrize("tls", ["starttls", "implicit_tls"])
+def test_a_client_that_breaks_off_in_a_handshake_leaves_its_place(
+    tmp_path: Path, certificates: Certificates, tls: str, *, reset: bool
+) -> None:
+    made = context(certificates)
+    with running_relay(tmp_path / "Maildir", bounds=replace(BOUNDS, sessions=1), **{tls: made}) as relay:
+        with relay.dialogue(greeted=tls == "starttls") as dialogue:
+            if tls == "starttls":
+                dialogue.say("STARTTLS")
+            dialogue.send(b"\x16\x03\x01")  # as a handshake begins
+            if reset:
+                dialogue.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+
+        wait_until(lambda: is_free(relay, encrypted=tls == "implicit_tls"), "a free place")
+
+
+def test_a_client_that_begins_no_handshake_has_a_place_and_loses_it(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    bounds = replace(BOUNDS, sessions=1, idle_seconds=0.5)
+    with (
+        running_relay(tmp_path / "Maildir", bounds=bounds, implicit_tls=context(certificates)) as relay,
+        relay.dialogue(greeted=False) as silent,
+    ):
+        was_full = not is_free(relay, encrypted=True)
+        silent_heard = silent.read()
+        wait_until(lambda: is_free(relay, encrypted=True), "a free place")
+
+    assert was_full
+    assert silent_heard == ""
+
+
+def is_free(relay: RunningRelay, *, encrypted: bool) -> bool:
+    """Return whether a new client is greeted."""
+    with relay.dialogue(greeted=False) as dialogue:
+        try:
+            if encrypted:
+                dialogue.encrypt()
+        except OSError:
+            return False
+        return dialogue.read().startswith("220 ")
 
 
 # --- memory --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 
 from postroom.core.routing import address_pattern
 from postroom.errors import PostroomError
+from postroom.smtp_relay.booth import Dialect
 from postroom.smtp_relay.bounds import Bounds
 from postroom.smtp_relay.census import LOOPBACK, Network
 from postroom.smtp_relay.reception import House
@@ -167,13 +168,11 @@ def plan_for(folder: Path, setup: Setup) -> Plan:
         bounds=setup.bounds,
         now=lambda: NOW,
     )
-    return Plan(
-        listen=setup.listen,
-        lmtp=setup.lmtp,
+    dialect = Dialect(
         house=house,
-        allow=setup.allow,
-        uncapped=(),
+        lmtp=setup.lmtp,
         starttls=setup.starttls,
         implicit_tls=setup.implicit_tls,
         requires_tls=setup.requires_tls,
     )
+    return Plan(listen=setup.listen, dialect=dialect, allow=setup.allow, uncapped=())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +54,10 @@ class RelayProcess:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "postroom", "-c", self.config, "relay"], stderr=log, env=ENVIRONMENT
+                [sys.executable, "-m", "postroom", "-c", self.config, "relay"],
+                stderr=log,
+                env=ENVIRONMENT,
+                start_new_session=True,
             )
         wait_until(self._answers, "the relay answers", seconds=40)
 
@@ -62,22 +67,40 @@ class RelayProcess:
         self._process.terminate()
         return self._process.wait(40)
 
-    def kill(self) -> None:
+    def kill(self, which: slice = slice(None)) -> None:
+        """Kill all its processes, or some of `pids()`, and wait until none is left."""
         assert self._process is not None
-        self._process.kill()
+        every = self.pids()
+        for pid in every[which]:
+            os.kill(pid, signal.SIGKILL)
         self._process.wait(40)
+        wait_until(lambda: not any(map(is_alive, every)), "all processes of the relay to end", seconds=40)
+
+    def ended(self) -> int:
+        """Wait for the end that comes by itself; return the exit code."""
+        assert self._process is not None
+        return self._process.wait(40)
+
+    def pids(self) -> list[int]:
+        """Return its processes: the one that listens, then those that serve."""
+        below = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return [self.pid, *map(int, below.split())]
 
     def begin_peak(self) -> int:
         """Let VmHWM begin anew, and return what is resident now, in bytes."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+        for pid in self.pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
         return self.rss_bytes()
 
     def rss_bytes(self, field: str = "VmRSS") -> int:
-        """Return how much memory the process has now, or had at most (VmHWM)."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(rf"{field}:\s+(\d+) kB", status)
-        assert found is not None
-        return int(found[1]) * 1024
+        """Return how much memory its processes have now, or had at most (VmHWM), each for itself."""
+        found = 0
+        for pid in self.pids():
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+            line = re.search(rf"{field}:\s+(\d+) kB", status)
+            assert line is not None
+            found += int(line[1]) * 1024
+        return found
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -87,6 +110,14 @@ class RelayProcess:
                 return connection.recv(4) == b"220 "
         except OSError:
             return False
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that waits for its parent to look does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 from postroom.errors import DatabaseUnavailable
 from postroom.smtp_relay.known_orgs import KnownOrgs, Verdict
@@ -15,7 +14,7 @@ class Directory:
         self.is_away = False
         self.asked: list[str] = []
 
-    def knows(self, slug: str) -> bool:
+    async def knows(self, slug: str) -> bool:
         self.asked.append(slug)
         if self.is_away:
             raise DatabaseUnavailable("away")
@@ -28,8 +27,7 @@ class Question:
     def __init__(self) -> None:
         self.directory = Directory()
         self.now = 1000.0
-        self._executor = ThreadPoolExecutor(1)
-        self._known = KnownOrgs(self.directory.knows, executor=self._executor, clock=lambda: self.now)
+        self._known = KnownOrgs(self.directory.knows, clock=lambda: self.now)
 
     def __call__(self, slug: str) -> Verdict:
         return asyncio.run(self._known.verdict(slug))
