@@ -39,16 +39,16 @@ def test_base64_is_exact_however_its_blocks_are_cut(
 
 
 @pytest.mark.parametrize(
-    ("runs", "size", "defects"),
+    ("runs", "last", "defects"),
     [
-        pytest.param(FEW_RUNS, FEW_RUNS + 3, [GOES_ON], id="as many as there may be"),
-        # "AA" and "AA", each a byte and padded, are read as one run of three bytes.
-        pytest.param(FEW_RUNS + 1, FEW_RUNS + 5, [GOES_ON, TOO_MANY], id="one more"),
+        pytest.param(FEW_RUNS, b"\x01\x01", [GOES_ON], id="as many as there may be"),
+        # "AX" and "AX", each a byte and padded, are read as one run of three bytes.
+        pytest.param(FEW_RUNS + 1, b"\x01p\x17", [GOES_ON, TOO_MANY], id="one more"),
     ],
 )
 def test_so_many_padded_runs_are_read_one_by_one_and_not_one_more(
-    runs: int, size: int, defects: list[str]
+    runs: int, last: bytes, defects: list[str]
 ) -> None:
-    found = decoded(b"AA==\n" + b"AA=\n" * runs, b"AA=\nAA=\n")
+    found = decoded(b"AA==\n" + b"AA=\n" * runs, b"AX=\nAX=\n")
 
-    assert found == (bytes(size), defects)
+    assert found == (bytes(runs + 1) + last, defects)

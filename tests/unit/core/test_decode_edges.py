@@ -71,6 +71,15 @@ def test_what_need_not_be_encoded_stays_as_it_is(body: bytes, content_type: str)
 
 
 @pytest.mark.parametrize(
+    ("encoding", "before"), [("7bit", []), ("x-nobody-knows", [UNKNOWN])], ids=["none", "unknown"]
+)
+def test_damage_to_base64_that_is_not_declared_is_said(encoding: str, before: list[str]) -> None:
+    found = decoded(lines(PDF).rstrip(b"=\n")[:-1], encoding, "application/pdf")
+
+    assert found == Read(PDF[:-1], "repaired", (*before, NOT_DECLARED, "base64 cut short"))
+
+
+@pytest.mark.parametrize(
     ("fields", "body", "content"),
     [
         pytest.param(b"7bit|base64", lines(TEXT), TEXT, id="base64 below"),
