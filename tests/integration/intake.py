@@ -17,13 +17,16 @@ ORGS = ("acme", "beta")
 class Intake:
     """Mail for the orgs at in.test in `maildir`; `config` is a postroom.toml in a folder of its own."""
 
-    def __init__(self, folder: Path, maildir: Path, *, orgs: Sequence[str] = ORGS) -> None:
+    def __init__(
+        self, folder: Path, maildir: Path, *, orgs: Sequence[str] = ORGS, trust: str = "postfix"
+    ) -> None:
         self.maildir = maildir if maildir.exists() else own_maildir(maildir)
         (folder / "state").mkdir(parents=True)
         self.config = folder / "postroom.toml"
         self.config.write_text(
             f'state_dir = "{folder}/state"\n[orgs]\naddress = "orders+{{org}}@in.test"\n'
-            f'[maildir.intake]\npath = "{self.maildir}"\n' + "".join(f"[org.{org}]\n" for org in orgs)
+            f'[maildir.intake]\npath = "{self.maildir}"\ntrust = "{trust}"\n'
+            + "".join(f"[org.{org}]\n" for org in orgs)
         )
         self.config.chmod(0o600)
 

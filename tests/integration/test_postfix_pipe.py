@@ -141,6 +141,34 @@ def test_a_mail_waits_in_the_queue_while_the_configuration_is_broken(
     postfix.set("virtual_transport = postroom")
 
 
+def test_where_unknown_orgs_are_refused_a_mail_waits_until_the_database_can_say_who_is_known(
+    intake: Intake, postfix: Postfix, program: Path
+) -> None:
+    database = intake.config.parent / "state" / "postroom.db"
+    database.write_bytes(b"damaged" * 1000)
+    known = postfix.root / "recipients"
+    export = (intake.config, "org", "export", "--postfix", "-o", str(known))
+    pipe = (
+        f"user={USER} argv={program} deliver --maildir {intake.maildir} --recipients {known}"
+        " --recipient ${recipient}"
+    )
+    postfix.command("postconf", "-M", f"checked/unix=checked unix - n n - 4 pipe {pipe}")
+    postfix.set("virtual_transport = checked", "checked_destination_recipient_limit = 1")
+
+    exported = postroom(*export, answer=None)
+    postfix.send(mail("acme", "nobody-knows"), "orders+acme@in.test")
+    why = wait_for_deferral(postfix, "nobody-knows")
+    database.unlink()
+    postroom(*export)
+    known.chmod(0o644)
+    postfix.command("postqueue", "-f")
+
+    assert exported.code != 0
+    assert "[E-IO]" in why
+    intake.wait_for(1)
+    postfix.set("virtual_transport = postroom")
+
+
 def test_a_mail_waits_in_the_queue_while_the_program_is_not_there(
     intake: Intake, postfix: Postfix, program: Path
 ) -> None:

@@ -15,6 +15,7 @@ from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.waiting import free_port, wait_until
 
 PACKAGE = "dovecot-imapd (Debian package)"
+LMTP_SERVER = Path("/usr/lib/dovecot/lmtp")
 PASSWORD = "correct horse"
 
 _CONFIG = """
@@ -23,6 +24,7 @@ state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap
 {capability}
+{more}
 listen = 127.0.0.1
 default_internal_user = {server_user}
 default_internal_group = {server_group}
@@ -101,11 +103,12 @@ class Dovecot:
     """An IMAP server: implicit TLS on `tls_port`, plain and STARTTLS on `port`, users made on demand.
 
     `capability` is what it admits to be able to, where that should be less than it is.  `doors` are further
-    ports like `port`; the log says by which one a client came in.
+    ports like `port`; the log says by which one a client came in.  `more` goes into its configuration.
     """
 
-    def __init__(self, root: Path, capability: str = "", doors: int = 0) -> None:
+    def __init__(self, root: Path, capability: str = "", doors: int = 0, more: str = "") -> None:
         self.root = root
+        self._more = more
         self._capability = capability
         self.doors = [free_port() for _ in range(doors)]
         self.port = free_port()
@@ -232,6 +235,7 @@ class Dovecot:
         config = _CONFIG.format(
             root=self.root,
             capability=f"imap_capability = {self._capability}" if self._capability else "",
+            more=self._more,
             doors="".join(_DOOR.format(number=number, port=port) for number, port in enumerate(self.doors)),
             port=self.port,
             tls_port=self.tls_port,

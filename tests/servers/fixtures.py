@@ -19,7 +19,7 @@ from postroom.config.settings import Action, After, Mailbox, Recipients, Secret,
 from tests.servers import postfix as mta
 from tests.servers import postgres as postgresql
 from tests.servers import rgw as ceph
-from tests.servers.dovecot import PACKAGE, PASSWORD, Dovecot, found_version
+from tests.servers.dovecot import LMTP_SERVER, PACKAGE, PASSWORD, Dovecot, found_version
 from tests.servers.postfix import Postfix
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service, running_moto
@@ -35,18 +35,27 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @contextmanager
-def running_dovecot(capability: str = "", doors: int = 0) -> Iterator[Dovecot]:
+def running_dovecot(capability: str = "", doors: int = 0, more: str = "") -> Iterator[Dovecot]:
     """Run a Dovecot of its own as long as the block lasts."""
     if not found_version().startswith("2.3."):
         _missing(f"needs {PACKAGE}, version 2.3")
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
-        server = Dovecot(Path(root), capability, doors)
+        server = Dovecot(Path(root), capability, doors, more)
         try:
             server.start()
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def running_lmtp_dovecot(lmtp: str) -> Iterator[Dovecot]:
+    """Run a Dovecot with these lines for its LMTP as long as the block lasts."""
+    if not LMTP_SERVER.exists():
+        _missing("needs dovecot-lmtpd (Debian package)")
+    with running_dovecot(more=lmtp) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
