@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # PYTHON=python3.13   the Python that .venv is made with (default: python3, at least 3.11)
 # PACKAGES=           the Debian packages for `make test`; empty: install none
 # CLUSTER_PACKAGES=   the same for `make test-cluster`
-# WORKERS=2           how many processes run the tests
+# WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
 # KILLS=300           how often `make crash` kills postroom
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
 # HOSTS_SECONDS=300   how long `make test-hosts` lets hosts fail
@@ -18,7 +18,7 @@ PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 # What `make test-cluster` alone runs: it needs servers of many hundred megabytes, or minutes.
 CLUSTER := rgw or hosts
-WORKERS ?= 2
+WORKERS ?= 3
 KILLS ?= 300
 HOSTS_SECONDS ?= 300
 UPGRADE ?=

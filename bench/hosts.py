@@ -52,7 +52,7 @@ def mails_per_second() -> Iterator[Figure]:
 
 
 def _rate(hosts: int, archive: str, storage: str) -> Figure:
-    with _cluster(hosts, _BOXES, 2, storage) as (shared, made):
+    with _cluster(hosts, _BOXES, 60, storage) as (shared, made):
         post = Post(_SEED, largest_bytes=20_000)
         for number in range(_MAILS):
             shared.dovecot.deliver(shared.boxes[number % _BOXES], post.write().raw)
