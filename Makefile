@@ -89,6 +89,10 @@ bench-parse: dev ## Measure how fast mail is taken apart, beside other parsers, 
 	@tools/venv bench
 	@.venv/bin/python -m bench.parse
 
+.PHONY: bench-imap
+bench-imap: dev packages ## Measure how many mails a second come out of an IMAP mailbox
+	@.venv/bin/python -m bench.imap
+
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
 	@.venv/bin/python -m bench.maildir

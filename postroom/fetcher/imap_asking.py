@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from postroom.errors import ServerFault
+from postroom.fetcher.batching import BATCH_BYTES
 from postroom.fetcher.imap_connection import Connection, Opened
+from postroom.fetcher.imap_literals import Overlong, Sections
 
 MOST_REFUSED = 20  # in one poll: many servers hang up at such a mail, so that each may cost a login
+_STREAM_SECONDS = 120.0
+_STREAM_BYTES_A_SECOND = 16_384  # slower than that, and a mail would hold up its mailbox for hours
 
 T = TypeVar("T")
 Fields = Mapping[bytes, Any]
@@ -46,25 +51,25 @@ class Asker:
     ) -> Answers[T]:
         """Return what `understood` makes of the server's word on each of `uids`, which ascend.
 
-        Where a command fails, or is silent on a mail that is there, it is asked again in halves, down to the
-        single mail.  A mail that fails alone and again, while the server answers a search, is refused; once
-        `most_refused` are, the rest is not asked for.  Raises SourceUnavailable when the server is away.
+        Once `most_refused` mails are refused, the rest is not asked for.  Raises SourceUnavailable when the
+        server is away.
         """
-        answers: Answers[T] = Answers({}, {}, uids[-1] if uids else 0)
-        waiting = [(list(uids), self.suspect)] if uids else []
-        while waiting:
-            group, failed_before = waiting.pop()
-            if most_refused is not None and len(answers.refused) >= most_refused:
-                decided = {uid: value for uid, value in answers.given.items() if uid < group[0]}
-                return Answers(decided, answers.refused, group[0] - 1)
-            given, fault = self._once(group, fields, understood)
-            answers.given.update(given)
-            missing = self.still_there([uid for uid in group if uid not in given])
-            if len(missing) == 1 and failed_before:
-                answers.refused[missing[0]] = fault or f"the server gives no {fields[-1]} of it"
-            elif missing:
-                waiting += [(half, True) for half in reversed(_halves(missing)) if half]
-        return answers
+        once = partial(self._once, fields=fields, understood=understood)
+        return self._in_halves(uids, once, fields[-1], most_refused)
+
+    def stream(
+        self, uids: Sequence[int], section: str, receive: Callable[[Iterator[bytes]], T], *, most_bytes: int
+    ) -> Answers[T | Overlong]:
+        """Return what `receive` makes of the pieces of one section of each of `uids`, which ascend.
+
+        What is longer than `most_bytes` is Overlong.  Raises SourceUnavailable when the server is away, and
+        what `receive` raises.
+        """
+
+        def once(asked: Sequence[int]) -> tuple[dict[int, T | Overlong], str]:
+            return self._streamed(asked, section, receive, most_bytes)
+
+        return self._in_halves(uids, once, section, None)
 
     def still_there(self, uids: Sequence[int]) -> list[int]:
         """Return those of `uids` (a few hundred at most) that the folder holds, in their order."""
@@ -74,10 +79,32 @@ class Asker:
         found = self.connection.search(["UID", ",".join(map(str, uids))])
         return [uid for uid in uids if uid in found]
 
-    def now(self, uid: int, field: str, understood: Callable[[int, Fields], T | None]) -> T | None:
-        """Return what the server says of one mail; None where it is silent.  Raises SourceUnavailable."""
-        self.connection.stay_in(self.opened, read_only=self.read_only)
-        return understood(uid, self.connection.fetch([uid], [field]).get(uid, {}))
+    def _in_halves(
+        self,
+        uids: Sequence[int],
+        once: Callable[[Sequence[int]], tuple[dict[int, T], str]],
+        wanted: str,
+        most_refused: int | None,
+    ) -> Answers[T]:
+        """Ask `once` for all, and again in halves where a command fails or is silent on a mail that is there.
+
+        A mail that fails alone and again, while the server answers a search, is refused.
+        """
+        answers: Answers[T] = Answers({}, {}, uids[-1] if uids else 0)
+        waiting = [(list(uids), self.suspect)] if uids else []
+        while waiting:
+            group, failed_before = waiting.pop()
+            if most_refused is not None and len(answers.refused) >= most_refused:
+                decided = {uid: value for uid, value in answers.given.items() if uid < group[0]}
+                return Answers(decided, answers.refused, group[0] - 1)
+            given, fault = once(group)
+            answers.given.update(given)
+            missing = self.still_there([uid for uid in group if uid not in given])
+            if len(missing) == 1 and failed_before:
+                answers.refused[missing[0]] = fault or f"the server gives no {wanted} of it"
+            elif missing:
+                waiting += [(half, True) for half in reversed(_halves(missing)) if half]
+        return answers
 
     def _once(
         self, uids: Sequence[int], fields: Sequence[str], understood: Callable[[int, Fields], T | None]
@@ -90,6 +117,21 @@ class Asker:
             return {}, str(error)
         heard = {uid: understood(uid, answer[uid]) for uid in uids if uid in answer}
         return {uid: value for uid, value in heard.items() if value is not None}, ""
+
+    def _streamed(
+        self, uids: Sequence[int], section: str, receive: Callable[[Iterator[bytes]], T], most_bytes: int
+    ) -> tuple[dict[int, T | Overlong], str]:
+        self.connection.stay_in(self.opened, read_only=self.read_only)  # outside the try, as above
+        given: dict[int, T | Overlong] = {}
+        most_seconds = _STREAM_SECONDS + max(most_bytes, BATCH_BYTES) / _STREAM_BYTES_A_SECOND
+        try:
+            self.connection.stream(
+                lambda wire: Sections(wire, section, most_bytes, receive, given).ask(uids),
+                seconds=most_seconds,
+            )
+        except ServerFault as error:
+            return given, str(error)
+        return given, ""
 
 
 def _halves(uids: list[int]) -> tuple[list[int], list[int]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from threading import Timer
 from typing import Any, TypeVar
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
 
 from postroom.config.settings import Mailbox
 from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.fetcher.imap_literals import Wire
 from postroom.fetcher.imap_login import log_in
 from postroom.fetcher.imap_open import open_client
 from postroom.fetcher.imap_words import peer, said
@@ -103,6 +107,22 @@ class Connection:
         """
         return self.ask("a fetch", lambda client: client.fetch(list(uids), list(fields)) or {})
 
+    def stream(self, doing: Callable[[Wire], None], *, seconds: float) -> None:
+        """Let `doing` write and read past the library, for `seconds` at most.
+
+        Raises ServerFault, and what else `doing` raises: then, as after a break, the connection is dropped.
+        """
+        is_answered = False
+        try:
+            self.ask("a fetch", partial(_within, seconds, doing))
+            is_answered = True
+        except ServerFault:  # a refusal; after a break it is dropped already
+            is_answered = True
+            raise
+        finally:
+            if not is_answered:
+                self._drop()
+
     def select(self, folder: str, *, read_only: bool) -> Opened:
         """Open `folder` anew, by EXAMINE when `read_only`.  Raises FolderRefused, ServerFault."""
         self._selected = None
@@ -150,6 +170,21 @@ class Connection:
     def _drop(self) -> None:
         client, self._client, self._selected = self._client, None, None
         _shut(client)
+
+
+def _within(seconds: float, doing: Callable[[Wire], None], client: Any) -> None:
+    """Cut the connection when the time is over: a server that sends a byte a minute is never too late."""
+    watch = Timer(seconds, partial(_cut, client))
+    watch.start()
+    try:
+        doing(client._imap)  # noqa: SLF001 - the library has no way to read an answer bit by bit
+    finally:
+        watch.cancel()
+
+
+def _cut(client: Any) -> None:
+    with suppress(OSError):
+        client.socket().shutdown(socket.SHUT_RDWR)
 
 
 def _shut(client: Any) -> None:

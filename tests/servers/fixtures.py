@@ -159,14 +159,19 @@ def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:
     """Return the settings of a mailbox that no other test uses, over implicit TLS."""
     user = f"orders{next(_users)}"
     dovecot.add_user(user)
+    return mailbox_of(user, dovecot.tls_port, dovecot.ca, action)
+
+
+def mailbox_of(user: str, port: int, ca: Path, action: Action = Action.KEEP) -> Mailbox:
+    """Return the settings of this user's mailbox on a Dovecot of ours."""
     return Mailbox(
         name="orders",
         host="localhost",
-        port=dovecot.tls_port,
+        port=port,
         user=user,
         password=Secret(PASSWORD),
         tls=Tls.IMPLICIT,
-        tls_ca=dovecot.ca,
+        tls_ca=ca,
         tls_verify=True,
         folders=("INBOX",),
         since_seconds=None,

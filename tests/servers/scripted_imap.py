@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, cast
 
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
 
 REFUSES = "NO"
 HANGS_UP = "BYE"
+SAYS_BAD = "BAD"
 IS_SILENT = "silence"
+IS_CUT = "cut"
+IS_LONGER = "longer than announced"
+IS_NEGATIVE = "negative"
+IS_ENDLESS = "ten gigabytes"
+IS_NIL = "NIL"
+IS_QUOTED = "quoted"
+_TEN_GB = 10_000_000_000
 
 
 class ScriptedImap(socketserver.ThreadingTCPServer):
@@ -34,6 +42,7 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.once = ""
         self.refuses_searches = False
         self.fetches: list[str] = []
+        self.sent_in_vain = 0
 
     @property
     def mailbox(self) -> Mailbox:
@@ -122,25 +131,61 @@ class _Session(socketserver.StreamRequestHandler):
             goes_wrong = "BODY" in command or ("SIZE" in command and not self._imap.spares_sizes)
             mood = self._imap.moods.get(uid, "") if goes_wrong else ""
             mood, self._imap.once = self._imap.once or mood, ""
-            if mood == HANGS_UP:
-                self.wfile.write(b"* BYE internal error\r\n")
-                return ""
-            if mood == REFUSES:
-                return f"NO [SERVERBUG] mail {uid} is damaged"
-            if mood != IS_SILENT:
-                self.wfile.write(_described(number, uid, raw, command))
-        return "OK done"
+            said = self._give(mood, number, uid, raw, command)
+            if said != _DONE:
+                return said
+        return _DONE
+
+    def _give(self, mood: str, number: int, uid: int, raw: bytes, command: str) -> str:
+        """Write what is told of one mail; return the answer that ends the command, or _DONE to go on."""
+        opening = b"* %d FETCH (UID %d BODY[] " % (number, uid)
+        is_whole = "BODY.PEEK[]" in command
+        if mood == HANGS_UP:
+            self.wfile.write(b"* BYE internal error\r\n")
+        if mood in _REFUSALS:
+            return _REFUSALS[mood].format(uid=uid)
+        if mood == IS_ENDLESS and is_whole:
+            self.wfile.write(opening + b"{%d}\r\n" % _TEN_GB)
+            self._never_end()
+            return ""
+        if mood in _SPOILED and is_whole:
+            self.wfile.write(opening + _SPOILED[mood](raw))
+            return "" if mood == IS_CUT else _DONE
+        if mood != IS_SILENT:
+            self.wfile.write(_described(number, uid, raw, command))
+        return _DONE
+
+    def _never_end(self) -> None:
+        """Send until the other end has enough of it."""
+        with suppress(OSError):
+            for _ in range(_TEN_GB // len(_MANY_ZEROS)):
+                self.wfile.write(_MANY_ZEROS)
+                self._imap.sent_in_vain += len(_MANY_ZEROS)
+
+
+_DONE = "OK done"
+_REFUSALS: Final = {
+    HANGS_UP: "",
+    REFUSES: "NO [SERVERBUG] mail {uid} is damaged",
+    SAYS_BAD: "BAD Command Argument Error. 11",
+}
+_MANY_ZEROS = bytes(65_536)
+_SPOILED: Final[dict[str, Callable[[bytes], bytes]]] = {
+    IS_CUT: lambda raw: b"{%d}\r\n" % len(raw) + raw[: len(raw) // 2],
+    IS_LONGER: lambda raw: b"{%d}\r\n" % (len(raw) // 2) + raw + b")\r\n",
+    IS_NEGATIVE: lambda raw: b"{-%d}\r\n" % len(raw) + raw + b")\r\n",
+    IS_NIL: lambda _raw: b"NIL)\r\n",
+    IS_QUOTED: lambda raw: b'"' + raw.replace(b"\r\n", b" ") + b'")\r\n',
+}
 
 
 def _described(number: int, uid: int, raw: bytes, command: str) -> bytes:
     words = [b'UID %d INTERNALDATE "10-Mar-2026 12:00:00 +0000"' % uid]
     if "RFC822.SIZE" in command:
         words.append(b"RFC822.SIZE %d" % len(raw))
-    if piece := re.search(r"BODY.PEEK\[\](?:<(\d+)\.(\d+)>)?", command):
-        start = int(piece.group(1) or 0)
-        body = raw[start : start + int(piece.group(2) or len(raw))]
-        name = b"BODY[]<%d>" % start if piece.group(1) else b"BODY[]"
-        words.append(name + b" {%d}\r\n" % len(body) + body)
+    if piece := re.search(r"BODY.PEEK(\[(?:HEADER)?\])", command):
+        body = raw if piece.group(1) == "[]" else raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        words.append(f"BODY{piece.group(1)} ".encode() + b"{%d}\r\n" % len(body) + body)
     return b"* %d FETCH (" % number + b" ".join(words) + b")\r\n"
 
 
