@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
 from postroom.app.sources import kits
@@ -18,12 +19,15 @@ from postroom.notify.log import LogNotifier
 from postroom.pipeline.inside import Opening
 from postroom.unpack.opener import open_containers
 
+if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
+    from postroom.fetcher.parking import Parking
 
-def build_house(app: App) -> House:
-    """Return what the tasks work with; nothing is opened yet."""
+
+def build_house(app: App, *, parking: Parking | None = None) -> House:
+    """Return what the tasks work with; nothing is opened yet.  See `kits` for `parking`."""
     jobs = app.settings.jobs
     return House(
-        sources=kits(app),
+        sources=kits(app, parking=parking),
         inbox=app.inbox,
         workbench=SqlWorkbench(app.database),
         outbox=SqlOutbox(app.database),

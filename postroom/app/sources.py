@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
 from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
@@ -16,11 +17,18 @@ from postroom.jobs.house import SourceKit
 from postroom.jobs.lock import host_name
 from postroom.pipeline.accept import Desk
 
+if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
+    from postroom.fetcher.parking import Parking
 
-def kits(app: App, *, read_only: bool = False) -> dict[str, SourceKit]:
-    """Return every configured source by its name with what a poll of it needs; `read_only` for a dry run."""
+
+def kits(app: App, *, read_only: bool = False, parking: Parking | None = None) -> dict[str, SourceKit]:
+    """Return every configured source by its name with what a poll of it needs.
+
+    `read_only` is for a dry run.  With a `parking`, mailboxes stay connected between two polls.
+    """
     mailboxes = {
-        name: mailbox_kit(app, mailbox, read_only=read_only) for name, mailbox in app.settings.mailbox.items()
+        name: mailbox_kit(app, mailbox, read_only=read_only, parking=parking)
+        for name, mailbox in app.settings.mailbox.items()
     }
     folders = {name: folder_kit(app, folder) for name, folder in app.settings.maildir.items()}
     return {**mailboxes, **folders}
@@ -69,7 +77,7 @@ def desk_for(app: App, name: str, rule: Rule) -> Desk:
     )
 
 
-def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool) -> SourceKit:
+def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking | None = None) -> SourceKit:
     """Return the kit of an IMAP mailbox."""
     from postroom.fetcher.imap import ImapSource  # noqa: PLC0415  (a Maildir-only postroom needs no IMAP)
 
@@ -79,7 +87,7 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool) -> SourceKit:
     return SourceKit(
         name=mailbox.name,
         kind="imap",
-        connect=partial(_closing, make),
+        connect=partial(parking.visit, mailbox.name, make) if parking else partial(_closing, make),
         memory=SourceMemory(app.database, mailbox.name, app.now),
         desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients, address=mailbox.user)),
         poll_seconds=mailbox.poll_seconds,

@@ -15,7 +15,7 @@ import structlog
 
 from postroom import __version__
 from postroom.app.compose import App
-from postroom.app.running import build_runner
+from postroom.app.running import build_service
 from postroom.cli.context import opened, say_no_source
 from postroom.cli.words import counted
 from postroom.fetcher.watch import Watcher, watch
@@ -55,7 +55,8 @@ def serve(app: App, *, command: str, only_works: bool = False) -> None:
 
 
 def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, only_works: bool) -> None:
-    house, runner = build_runner(app, only_works=only_works)
+    service = build_service(app, only_works=only_works)
+    house, runner = service.house, service.runner
     runner.every(heartbeat.every_seconds, "heartbeat", heartbeat.beat)
     stop = Event()
 
@@ -69,7 +70,7 @@ def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, onl
         for kit in ([] if only_works else house.sources.values())
         if (watcher := _watch(kit.wake_paths, poll_of(kit.name), runner)) is not None
     ]
-    runner.start()
+    service.start()
     _log.info(
         "started", version=__version__, sources=len(house.sources), state_dir=str(app.settings.state_dir)
     )
@@ -79,7 +80,7 @@ def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, onl
     supervisor.tell("STOPPING=1", "STATUS=Finishing the messages at hand")
     for watcher in watchers:
         watcher.close()
-    runner.stop()
+    service.stop()
     _log.info("stopped")
 
 

@@ -87,6 +87,7 @@ MAILBOX_FOLDERS = Key(
 )
 MAILBOX_SINCE = Key("mailbox.*.since", v.since(), "7d", "how far back the first connect goes")
 MAILBOX_POLL = Key("mailbox.*.poll", v.duration("1s", "30d"), "60s", "the time between two polls")
+MAILBOX_IDLE = Key("mailbox.*.idle", v.boolean(), True, "whether new mail may wake the poll")
 MAILBOX_MAX_PER_POLL = Key("mailbox.*.max_per_poll", v.whole(1, 100_000), 200, "the most mails of one poll")
 MAILBOX_AFTER = Key(
     "mailbox.*.after",

@@ -101,6 +101,7 @@ class Mailbox:
     after: After
     recipients: Recipients
     documents: Changes = NO_CHANGES
+    idle: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
         after=_mailbox_after(table, folders),
         recipients=_recipients(table, MAILBOX_RECIPIENTS, literal_domain=literal_domain),
         documents=documents(table, s.MAILBOX_DOCUMENTS),
+        idle=table.take(s.MAILBOX_IDLE),
     )
     _check_encryption(table, built)
     return built

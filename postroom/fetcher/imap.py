@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def utc_now() -> datetime:
     return datetime.now(tz=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a source rests between two polls, and whether mail arrived since the last one."""
+
+    is_idle: bool
+    mail_arrived: bool
+
+
 class ImapSource:
     """The mails of one mailbox, folder after folder.
 
@@ -49,6 +58,7 @@ class ImapSource:
         self._dry = read_only
         self._connection = Connection(settings)
         self._spool = Spool(spool)
+        self._uid_next: int | None = None
 
     @property
     def name(self) -> str:
@@ -90,6 +100,38 @@ class ImapSource:
             self._connection.ready()
         return settle(self._connection, self._settings.after, places)
 
+    @property
+    def host(self) -> str:
+        """Return the mail server's name."""
+        return self._settings.host
+
+    def rest(self) -> Rest:
+        """Go into IDLE in the first folder, where the server knows IDLE; the next poll leaves it.
+
+        Raises SourceUnavailable.
+        """
+        if not self._settings.idle or not self._connection.can("IDLE"):
+            return Rest(is_idle=False, mail_arrived=False)
+        opened = self._connection.select(self._settings.folders[0], read_only=True)
+        # Between the poll and now the server may have told of mail where nobody listened.
+        missed = self._uid_next is not None and opened.uid_next not in {None, self._uid_next}
+        return Rest(is_idle=True, mail_arrived=self._connection.begin_idle() or missed)
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read once the server says something in IDLE."""
+        return self._connection.fileno()
+
+    def mail_arrived(self) -> bool:
+        """Return whether the server told of mail since the source rests; never waits.
+
+        Raises SourceUnavailable.
+        """
+        return self._connection.mail_arrived()
+
+    def hang_up(self) -> None:
+        """Close the connection without waiting for the server; safe to repeat, never raises."""
+        self._connection.hang_up()
+
     def close(self) -> None:
         """Log out and remove what is spooled; safe to repeat, never raises."""
         self._connection.close()
@@ -112,6 +154,8 @@ class ImapSource:
         if limit <= 0:
             return
         opened = self._connection.select(folder, read_only=self._read_only)
+        if folder == self._settings.folders[0]:
+            self._uid_next = opened.uid_next
         highest = highest_uid(self._connection, opened)
         reading = begin(
             memory,

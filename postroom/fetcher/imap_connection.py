@@ -15,9 +15,10 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, Protoco
 
 from postroom.config.settings import Mailbox
 from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.fetcher.imap_idle import Idle
 from postroom.fetcher.imap_literals import Wire
 from postroom.fetcher.imap_login import log_in
-from postroom.fetcher.imap_open import open_client
+from postroom.fetcher.imap_open import READ_SECONDS, open_client
 from postroom.fetcher.imap_words import peer, said
 
 _QUIET_SECONDS = 1.0  # a connection unused for longer is asked whether it still lives
@@ -53,12 +54,14 @@ class Connection:
         self._client: Any = None
         self._used = 0.0
         self._selected: tuple[str, bool] | None = None
+        self._idle: Idle | None = None
 
     def ready(self) -> None:
-        """Be logged in; a connection that died since its last use is replaced.
+        """Be logged in and out of IDLE; a connection that died since its last use is replaced.
 
         Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, ServerFault.
         """
+        self._end_idle()
         if self._client is not None and time.monotonic() - self._used > _QUIET_SECONDS:
             try:
                 self._client.noop()
@@ -94,6 +97,10 @@ class Connection:
             raise refused(message, fix=fix) from error
         self._used = time.monotonic()
         return answer
+
+    def can(self, capability: str) -> bool:
+        """Return whether the server says it can do that.  Raises ServerFault."""
+        return bool(self.ask("its capabilities", lambda client: client.has_capability(capability)))
 
     def search(self, criteria: Sequence[object]) -> set[int]:
         """Return the UIDs in the open folder that meet `criteria`.  Raises ServerFault."""
@@ -159,17 +166,54 @@ class Connection:
                 f"{peer(self._settings)}: the folder {opened.folder!r} was made anew while it was read"
             )
 
+    def begin_idle(self) -> bool:
+        """Enter IDLE in the folder that is open; return whether mail arrived just now.
+
+        `ready` leaves it.  Raises ServerFault.
+        """
+        idle = self.ask("IDLE", Idle)
+        arrived = self.ask("IDLE", lambda _client: idle.begin())
+        self._idle = idle
+        return arrived
+
+    def fileno(self) -> int:
+        """Return the descriptor of the connection in IDLE."""
+        return self._idle.fileno() if self._idle else -1
+
+    def mail_arrived(self) -> bool:
+        """Return whether the server told of mail in IDLE so far; never waits.  Raises ServerFault."""
+        idle = self._idle
+        return idle is not None and self.ask("IDLE", lambda _client: idle.mail_arrived())
+
+    def hang_up(self) -> None:
+        """Close the connection without a word; never raises."""
+        self._drop()
+
     def close(self) -> None:
         """Log out; never raises."""
+        if self._idle is not None:  # the server would have to be waited for
+            self._drop()
         client, self._client, self._selected = self._client, None, None
         if client is not None:
             with suppress(IMAPClientError, *BROKEN):
                 client.logout()
             _shut(client)
 
+    def _end_idle(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is None or self._client is None:
+            return
+        try:
+            idle.end(READ_SECONDS)
+        except BROKEN:
+            self._drop()
+        else:
+            self._used = time.monotonic()
+
     def _drop(self) -> None:
-        client, self._client, self._selected = self._client, None, None
-        _shut(client)
+        client, self._client, self._selected, self._idle = self._client, None, None, None
+        if client is not None:
+            _shut(client)
 
 
 def _within(seconds: float, doing: Callable[[Wire], None], client: Any) -> None:

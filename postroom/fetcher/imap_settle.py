@@ -74,7 +74,7 @@ def _delete(connection: Connection, opened: Opened, uids: list[int]) -> None:
     mails stay marked, and whoever expunges the folder next removes them.
     """
     _flag(connection, opened, uids, _DELETED)
-    if _can(connection, "UIDPLUS"):
+    if connection.can("UIDPLUS"):
         _command(connection, "to expunge", lambda client: client.uid_expunge(uids))
 
 
@@ -84,7 +84,7 @@ def _move(connection: Connection, opened: Opened, uids: list[int], target: str) 
     A mail that carries \Deleted was copied by a run that was cut short after it: it is not copied twice.
     """
     _make_folder(connection, target)
-    if _can(connection, "MOVE"):
+    if connection.can("MOVE"):
         _command(connection, f"to move to {target!r}", lambda client: client.move(uids, target))
         return
     fresh = still_there(connection, uids, "UNDELETED")
@@ -127,10 +127,6 @@ def _make_folder(connection: Connection, name: str) -> None:
     _command(connection, f"to create the folder {name!r}", lambda client: client.create_folder(name))
     with suppress(ServerFault):  # some mail readers show only what is subscribed
         connection.ask("to subscribe", lambda client: client.subscribe_folder(name))
-
-
-def _can(connection: Connection, capability: str) -> bool:
-    return bool(connection.ask("its capabilities", lambda client: client.has_capability(capability)))
 
 
 def _command(connection: Connection, doing: str, question: Callable[[Any], T]) -> T:

@@ -59,7 +59,9 @@ class ClusterRunner:
         self._clock = Clock(threads=len(own) + 7, stopping=house.stopping)
         for kit in own.values():
             self._clock.every(kit.poll_seconds, poll_of(kit.name), partial(self._poll_own, kit))
-        if shared and not only_works:
+        if shared and only_works:
+            self._clock.every(_RESCUE_SECONDS, _POLL, self._pass_wishes_on)
+        elif shared:
             self._clock.every(self._claim_seconds(), _POLL, self._claim)
         self._clock.every(_TICK_SECONDS, EXTRACT, self._extract.run)
         self._clock.every(_TICK_SECONDS, ANNOUNCE, partial(announce_due, house))
@@ -93,8 +95,7 @@ class ClusterRunner:
             self._turns.enrol(self._seconds, self._house.now())
             self._enrolled = True
         claimed = _CLAIMED_AT_ONCE
-        while not self._wanted.empty():
-            self._turns.put(self._wanted.get_nowait(), self._house.now())
+        self._pass_wishes_on()
         while claimed == _CLAIMED_AT_ONCE and not self._house.stopping.is_set():
             # Spread by up to a tenth, so that many mailboxes do not all log in at the same moment.
             spread = {
@@ -104,6 +105,11 @@ class ClusterRunner:
                 spread, self._house.now(), limit=_CLAIMED_AT_ONCE, dispatch=self._dispatch
             )
             claimed = len(turns)
+
+    def _pass_wishes_on(self) -> None:
+        """Make the polls due that this host was asked for; whichever host looks next claims them."""
+        while not self._wanted.empty():
+            self._turns.put(self._wanted.get_nowait(), self._house.now())
 
     def _dispatch(self, connection: Any, source: str) -> None:
         self._jobs.defer(connection, _POLL, once=poll_of(source), source=source)
@@ -120,19 +126,19 @@ class ClusterRunner:
             drain(kit, self._house, took_mail=lambda: None)
         except (LeaseLost, DatabaseUnavailable):  # logged by the poll itself; no reason to spare the mailbox
             return
-        except TransientError:  # logged and recorded by the poll itself
-            pause = self._pause(kit)
+        except TransientError as error:  # logged and recorded by the poll itself
+            pause = self._pause(kit, error)
             self._turns.put(kit.name, self._house.now() + timedelta(seconds=pause))
 
     def _poll_own(self, kit: SourceKit) -> None:
         try:
             drain(kit, self._house, took_mail=lambda: None)
-        except TransientError:  # as above
-            self._clock.due_in(self._pause(kit), poll_of(kit.name))
+        except TransientError as error:  # as above
+            self._clock.due_in(self._pause(kit, error), poll_of(kit.name))
 
-    def _pause(self, kit: SourceKit) -> float:
+    def _pause(self, kit: SourceKit, error: TransientError) -> float:
         """Return how long a source rests; all hosts count its failures together."""
-        pause = back_off_seconds(self._house.book.failures(kit.name), kit, self._house)
+        pause = back_off_seconds(self._house.book.failures(kit.name), error, kit, self._house)
         _log.warning("next poll put off", source=kit.name, seconds=round(pause))
         return pause
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from postroom.core.retry import pause_seconds
-from postroom.errors import MailUnreadable
+from postroom.errors import LoginRefused, MailUnreadable, TransientError
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.tasks import poll
 from postroom.pipeline.tally import Tally
 
 _LONGEST_BACK_OFF_SECONDS = 900.0
+_LONGEST_AFTER_REFUSAL_SECONDS = 3_600.0  # no network mends a password, and who keeps knocking is locked out
 
 
 def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> None:
@@ -35,11 +36,13 @@ def _poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) ->
     return met >= kit.max_per_poll and not tally.refused
 
 
-def back_off_seconds(failures: int, kit: SourceKit, house: House) -> float:
-    """Return how long a source rests after so many failures in a row: who keeps knocking is locked out."""
+def back_off_seconds(failures: int, error: TransientError, kit: SourceKit, house: House) -> float:
+    """Return how long a source rests after so many failures in a row, the last of them `error`."""
+    is_refused = isinstance(error, LoginRefused)
+    longest = _LONGEST_AFTER_REFUSAL_SECONDS if is_refused else _LONGEST_BACK_OFF_SECONDS
     return pause_seconds(
         failures + 1,
         first=kit.poll_seconds,
-        cap=max(kit.poll_seconds, _LONGEST_BACK_OFF_SECONDS),
+        cap=max(kit.poll_seconds, longest),
         jitter=house.jitter() / 2,
     )

@@ -49,14 +49,14 @@ class EmbeddedRunner:
     def _poll(self, kit: SourceKit) -> None:
         try:
             drain(kit, self._house, took_mail=partial(self.wake, EXTRACT))
-        except TransientError:  # logged and recorded by the poll itself
-            self._back_off(kit)
+        except TransientError as error:  # logged and recorded by the poll itself
+            self._back_off(kit, error)
         else:
             self._failures[kit.name] = 0
 
-    def _back_off(self, kit: SourceKit) -> None:
+    def _back_off(self, kit: SourceKit, error: TransientError) -> None:
         self._failures[kit.name] = self._failures.get(kit.name, 0) + 1
-        pause = back_off_seconds(self._failures[kit.name], kit, self._house)
+        pause = back_off_seconds(self._failures[kit.name], error, kit, self._house)
         self._clock.due_in(pause, poll_of(kit.name))
         _log.warning("next poll put off", source=kit.name, seconds=round(pause))
 

@@ -7,7 +7,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
 
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
 
@@ -15,6 +15,8 @@ REFUSES = "NO"
 HANGS_UP = "BYE"
 SAYS_BAD = "BAD"
 IS_SILENT = "silence"
+IS_GOOD = "good"
+IS_DEAF = "deaf"
 IS_CUT = "cut"
 IS_LONGER = "longer than announced"
 IS_NEGATIVE = "negative"
@@ -28,7 +30,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     """One INBOX; `moods` says per UID how a FETCH of its size or body goes wrong.
 
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
-    meets, and none after it.
+    meets, and none after it.  `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, or ""
+    for not at all; `resting` are the ways to those who are in it.
     """
 
     daemon_threads = True
@@ -43,6 +46,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.refuses_searches = False
         self.fetches: list[str] = []
         self.sent_in_vain = 0
+        self.idle = ""
+        self.resting: list[BinaryIO] = []
+        self.sessions = 0
 
     @property
     def mailbox(self) -> Mailbox:
@@ -87,13 +93,28 @@ class _Session(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        self.wfile.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        self._imap.sessions += 1
+        self.wfile.write(b"* OK ready\r\n")
         for line in self.rfile:
             tag, _, command = line.decode("ascii").strip().partition(" ")
+            if command == "IDLE":
+                self._rest(tag)
+                continue
             done = self._answer(command)
             if not done:
                 return
             self.wfile.write(f"{tag} {done}\r\n".encode())
+
+    def _rest(self, tag: str) -> None:
+        if self._imap.idle == IS_SILENT:
+            return
+        self.wfile.write(b"+ idling\r\n")
+        self._imap.resting.append(self.wfile)
+        while self.rfile.readline() and self._imap.idle == IS_DEAF:
+            pass
+        self._imap.resting.remove(self.wfile)
+        with suppress(OSError):
+            self.wfile.write(f"{tag} OK done\r\n".encode())
 
     @property
     def _imap(self) -> ScriptedImap:
@@ -102,7 +123,7 @@ class _Session(socketserver.StreamRequestHandler):
     def _answer(self, command: str) -> str:
         """Write the untagged answers and return the tagged one; "" to hang up."""
         if command.startswith("CAPABILITY"):
-            self.wfile.write(b"* CAPABILITY IMAP4rev1\r\n")
+            self.wfile.write(b"* CAPABILITY IMAP4rev1%b\r\n" % (b" IDLE" if self._imap.idle else b""))
         elif command.startswith(("EXAMINE", "SELECT")):
             mails = self._imap.mails
             self.wfile.write(
