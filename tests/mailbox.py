@@ -54,6 +54,7 @@ class MailboxInRam:
         self.mails: dict[int, bytes] = {}
         self.too_large: set[int] = set()
         self.settled: list[int] = []
+        self.settled_as_held: list[int] = []
         self.is_away = self.refuses = self.breaks_while_settling = False
         self.batch_size = 50
         self.read: list[int] = []
@@ -99,10 +100,11 @@ class MailboxInRam:
         written = self.mails[uid].partition(b"Message-ID: ")[2].partition(b"\r\n")[0]
         return Fingerprint(hashlib.sha256(written).hexdigest(), ARRIVED, len(self.mails[uid]))
 
-    def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+    def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         if self.refuses:
             raise SettleFailed("no such folder")
         self.settled += [place.uid for place in places]
+        self.settled_as_held += [place.uid for place in places if held]
         if self.breaks_while_settling:
             raise ServerFault("connection lost")
         return places

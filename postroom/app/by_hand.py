@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def ingest(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skippe
     with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
         for path in paths:
             for fetched in mails_in(path, Path(spool), skipped):
-                yield accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
+                yield accept(Batch((fetched,)), desk=desk, settle=_nothing_to_settle)
 
 
 def assign(app: App, entry_id: int, slug: str) -> Tally:
@@ -72,7 +72,7 @@ def assign(app: App, entry_id: int, slug: str) -> Tally:
             directory=_Chosen(Org(org.id, org.slug)),
             limits=replace(app.settings.limits, message_bytes=fetched.size_bytes),
         )
-        tally = accept(Batch((fetched,)), desk=desk, settle=lambda places: places)
+        tally = accept(Batch((fetched,)), desk=desk, settle=_nothing_to_settle)
     app.quarantine.assigned(entry_id, app.now())
     return tally + take_documents_out(app)
 
@@ -115,3 +115,7 @@ def _desk_folder(app: App) -> Path:
     path = app.settings.state_dir / "by-hand"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _nothing_to_settle(places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
+    return places

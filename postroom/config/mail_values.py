@@ -151,15 +151,15 @@ def _header(raw: object) -> str:
 
 
 def after(actions: Collection[Action]) -> Kind[After]:
-    """Return the kind of `after`: an action, or a table of action, folder and flag."""
+    """Return the kind of `after`: an action, or a table of the action and what goes with it."""
     known = word(actions)
+    keys = ("action", "folder", "flag", *(("name", "failed") if Action.LABEL in actions else ()))
 
     def parse(raw: object) -> After:
         table = raw if isinstance(raw, dict) else {"action": raw}
         for key in table:
-            if key not in {"action", "folder", "flag"}:
-                hint = not_yet(key) or did_you_mean(key, ("action", "folder", "flag"))
-                raise ValueFault("unknown key", hint, key)
+            if key not in keys:
+                raise ValueFault("unknown key", not_yet(key) or did_you_mean(key, keys), key)
         if "action" not in table:
             raise ValueFault("needs an action", f"known: {', '.join(actions)}")
         return _whole_after(Action(known.parse(table["action"])), table)
@@ -170,13 +170,30 @@ def after(actions: Collection[Action]) -> Kind[After]:
 def _whole_after(action: Action, table: Mapping[str, object]) -> After:
     _refuse_stray("folder", Action.MOVE, action, table)
     _refuse_stray("flag", Action.FLAG, action, table)
+    _refuse_stray("name", Action.LABEL, action, table)
+    failed = plain(table["failed"], "a folder name") if "failed" in table else ""
+    if failed and action is Action.KEEP:
+        raise ValueFault(
+            "keep changes nothing in the mailbox", "leave out failed, or choose an action", "failed"
+        )
     if action is Action.FLAG:
-        return After(action, flag=_flag(table.get("flag", "\\Flagged")))
+        return After(action, flag=_flag(table.get("flag", "\\Flagged")), failed=failed)
+    if action is Action.LABEL:
+        _require(
+            "name", table, "label needs a name", 'write after = { action = "label", name = "postroom/done" }'
+        )
+        return After(action, label=plain(table["name"], "a label"), failed=failed)
     if action is not Action.MOVE:
-        return After(action)
-    if "folder" not in table:
-        raise ValueFault("move needs a folder", 'write after = { action = "move", folder = "Processed" }')
-    return After(action, folder=plain(table["folder"], "a folder name"))
+        return After(action, failed=failed)
+    _require(
+        "folder", table, "move needs a folder", 'write after = { action = "move", folder = "Processed" }'
+    )
+    return After(action, folder=plain(table["folder"], "a folder name"), failed=failed)
+
+
+def _require(key: str, table: Mapping[str, object], complaint: str, hint: str) -> None:
+    if key not in table:
+        raise ValueFault(complaint, hint)
 
 
 def _refuse_stray(key: str, owner: Action, action: Action, table: Mapping[str, object]) -> None:

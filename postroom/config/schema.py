@@ -91,7 +91,7 @@ MAILBOX_IDLE = Key("mailbox.*.idle", v.boolean(), True, "whether new mail may wa
 MAILBOX_MAX_PER_POLL = Key("mailbox.*.max_per_poll", v.whole(1, 100_000), 200, "the most mails of one poll")
 MAILBOX_AFTER = Key(
     "mailbox.*.after",
-    mail.after((Action.KEEP, Action.SEEN, Action.FLAG, Action.MOVE, Action.DELETE)),
+    mail.after((Action.KEEP, Action.SEEN, Action.FLAG, Action.MOVE, Action.LABEL, Action.DELETE)),
     "seen",
     "what happens to a mail in the mailbox once it is safe",
 )

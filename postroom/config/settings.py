@@ -41,6 +41,7 @@ class Action(StrEnum):
     SEEN = "seen"
     FLAG = "flag"
     MOVE = "move"
+    LABEL = "label"
     DELETE = "delete"
     CUR = "cur"
 
@@ -62,11 +63,16 @@ class Zone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The after-action; `folder` goes with move, `flag` (an IMAP flag or keyword) with flag."""
+    """The after-action; `folder` goes with move, `flag` (an IMAP flag or keyword) with flag, `label` with it.
+
+    `failed` is the folder that mails are moved to which only the quarantine got; "" for no difference.
+    """
 
     action: Action
     folder: str = ""
     flag: str = ""
+    label: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

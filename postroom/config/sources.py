@@ -98,8 +98,10 @@ def _folders(table: Table) -> tuple[str, ...]:
 
 def _mailbox_after(table: Table, folders: tuple[str, ...]) -> After:
     after = table.take(s.MAILBOX_AFTER)
-    if after.action is Action.MOVE and inbox_folded(after.folder) in {inbox_folded(each) for each in folders}:
-        table.fault(s.MAILBOX_AFTER, f"moves mail to {written(after.folder)}, which is polled itself")
+    polled = {inbox_folded(each) for each in folders}
+    for folder in filter(None, dict.fromkeys((after.folder, after.failed))):
+        if inbox_folded(folder) in polled:
+            table.fault(s.MAILBOX_AFTER, f"moves mail to {written(folder)}, which is polled itself")
     return after
 
 

@@ -142,9 +142,15 @@ def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> No
         )
 
 
-def unsettled(session: Session, source_name: str) -> list[Place]:
-    """Return the copies whose source has not let them go, oldest first."""
-    return list(dict.fromkeys(place_of(row) for row in unsettled_rows(session, source_name)))
+def unsettled(session: Session, source_name: str, *, held: bool) -> list[Place]:
+    """Return the copies whose source has not let them go, oldest first.
+
+    With `held`, only those that no org got.
+    """
+    rows = unsettled_rows(session, source_name)
+    taken = {place_of(row) for row in rows if row.verdict != Verdict.QUARANTINED.value}
+    places = dict.fromkeys(map(place_of, rows))
+    return [place for place in places if not (held and place in taken)]
 
 
 def unsettled_rows(session: Session, source_name: str) -> Sequence[Sighting]:

@@ -130,9 +130,9 @@ class SqlInbox:
         with self._database.write(source=places[0].source) as session:
             copies.mark_settled(session, places, now)
 
-    def unsettled(self, source_name: str) -> list[Place]:
+    def unsettled(self, source_name: str, *, held: bool = False) -> list[Place]:
         with self._database.read(source=source_name) as session:
-            return copies.unsettled(session, source_name)
+            return copies.unsettled(session, source_name, held=held)
 
 
 def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:

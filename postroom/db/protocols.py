@@ -60,8 +60,11 @@ class Inbox(Protocol):
         """Record that the source has let these copies go; repeating is harmless."""
         ...
 
-    def unsettled(self, source_name: str) -> list[Place]:
-        """Return the copies that are committed, but that their source has not let go yet."""
+    def unsettled(self, source_name: str, *, held: bool = False) -> list[Place]:
+        """Return the copies that are committed, but that their source has not let go yet.
+
+        With `held`, only those that no org got, but the quarantine.
+        """
         ...
 
 

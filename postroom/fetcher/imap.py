@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from postroom.config.settings import Action, Mailbox
+from postroom.config.settings import Action, After, Mailbox
 from postroom.core.limits import Limits
 from postroom.core.places import Cursor, Place
 from postroom.errors import FolderRefused
@@ -92,13 +92,19 @@ class ImapSource:
             raise refused[0]
         trouble.tell()
 
-    def settle(self, places: Sequence[Place]) -> Sequence[Place]:
-        """Apply the after-action by UID; see imap_settle for the ways of servers without MOVE or UIDPLUS."""
+    def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
+        """Apply the after-action by UID; see imap_settle for the ways of servers without MOVE or UIDPLUS.
+
+        What was `held` goes to the folder for it, where there is one.
+        """
         if self._dry or not places:
             return ()
-        if self._settings.after.action is not Action.KEEP:
+        after = self._settings.after
+        if held and after.failed:
+            after = After(Action.MOVE, folder=after.failed)
+        if after.action is not Action.KEEP:
             self._connection.ready()
-        return settle(self._connection, self._settings.after, places)
+        return settle(self._connection, after, places)
 
     @property
     def host(self) -> str:
@@ -162,7 +168,8 @@ class ImapSource:
             Cursor(folder, opened.uidvalidity, last_uid=0, since=since, since_until_uid=highest),
             remember=not self._dry,
         )
-        removes = self._settings.after.action in {Action.MOVE, Action.DELETE}
+        after = self._settings.after
+        removes = after.action in {Action.MOVE, Action.DELETE} or bool(after.failed)
         reader = self._reader(opened)
         yield from FolderPass(reader, memory, reading, trouble, limit, recognises=not removes).batches()
 

@@ -51,6 +51,8 @@ def _settle_folder(connection: Connection, opened: Opened, after: After, uids: S
             _move(connection, opened, there, after.folder)
         elif after.action is Action.DELETE:
             _delete(connection, opened, there)
+        elif after.action is Action.LABEL:
+            _label(connection, there, after.label)
         else:
             _flag(connection, opened, there, after.flag if after.action is Action.FLAG else _SEEN)
 
@@ -65,6 +67,22 @@ def _flag(connection: Connection, opened: Opened, uids: list[int], flag: str) ->
     _command(
         connection, f"to set {flag}", lambda client: client.add_flags(uids, [flag.encode()], silent=True)
     )
+
+
+def _label(connection: Connection, uids: list[int], label: str) -> None:
+    """Put a label of Gmail's on the mails, and look whether it is there."""
+    if not connection.can("X-GM-EXT-1"):
+        raise SettleFailed(
+            "the server knows no labels: only Gmail does", fix='choose another after-action, such as "flag"'
+        )
+    _command(connection, f"to label {label!r}", lambda client: client.add_gmail_labels(uids, [label]))
+    found = _command(connection, "to look at labels", lambda client: client.get_gmail_labels(uids))
+    without = [uid for uid in still_there(connection, uids) if label not in found.get(uid, ())]
+    if without:
+        raise SettleFailed(
+            f"the server said yes to the label {label!r}, but {len(without)} mails do not have it",
+            fix="look whether the label can be made by hand; a name may not be one of Gmail's own",
+        )
 
 
 def _delete(connection: Connection, opened: Opened, uids: list[int]) -> None:

@@ -67,8 +67,10 @@ class MaildirSource:
         if unreadable:
             raise unreadable[0]
 
-    def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+    def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done.
+
+        A Maildir makes no difference between those that were `held` and others.
 
         A file that is not proved to be the one taken is not touched and not done.
         """

@@ -125,9 +125,10 @@ class MessageSource(Protocol):
         """
         ...
 
-    def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+    def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         """Apply the after-action; return the places that are done, among them those that are gone.
 
+        `held` says that no org got these mails, but the quarantine.
         Called only after the commit, safe to repeat.  A copy that may be another than the one committed is
         not touched and not done; it is met again.  Raises SourceUnavailable, SettleFailed.
         """

@@ -113,8 +113,9 @@ def _require_pinned_org(kit: SourceKit) -> None:
 
 def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:
     """Settle what was committed before and not let go: a crash or a refusal came in between."""
-    owed = house.inbox.unsettled(kit.name)
-    return settle_places(owed, inbox=house.inbox, settle=source.settle, now=house.now)
+    held = house.inbox.unsettled(kit.name, held=True)
+    taken = [place for place in house.inbox.unsettled(kit.name) if place not in held]
+    return settle_places(taken, held, inbox=house.inbox, settle=source.settle, now=house.now)
 
 
 def extract_due(house: House, *, until_empty: bool = False) -> Tally:

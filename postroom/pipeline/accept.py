@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -15,7 +16,7 @@ from postroom.core.limits import Limits
 from postroom.core.places import Place
 from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
-from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen
+from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen, Verdict
 from postroom.errors import DatabaseUnavailable, RowRefused, SettleFailed, SourceChanged, StoreUnavailable
 from postroom.fetcher.source import Batch
 from postroom.pipeline.decide import Decision, decisions, held_bare, slugs
@@ -27,7 +28,11 @@ from postroom.storage.store import ObjectStore
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accept")
 _RACES = 5  # each lost race means that somebody else got something done
 
-Settle = Callable[[Sequence[Place]], Sequence[Place]]
+
+class Settle(Protocol):
+    """What `settle` of a source is called with; `held` says that these copies went to the quarantine."""
+
+    def __call__(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,11 @@ def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, un
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
     plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
-    places = list(dict.fromkeys([*batch.owed, *(seen.place for seen in plan.seen if _may_be_settled(seen))]))
-    refused = settle_places(places, inbox=desk.inbox, settle=settle, now=desk.now)
+    settling = [seen for seen in plan.seen if _may_be_settled(seen)]
+    taken = dict.fromkeys(seen.place for seen in settling if seen.verdict is not Verdict.QUARANTINED)
+    held = list(dict.fromkeys(seen.place for seen in settling if seen.place not in taken))
+    places = list(dict.fromkeys([*batch.owed, *taken]))
+    refused = settle_places(places, held, inbox=desk.inbox, settle=settle, now=desk.now)
     return replace(tally, refused=refused)
 
 
@@ -172,12 +180,28 @@ def _intake(plan: Plan, batch: Batch, desk: Desk, fence: Fence | None) -> Intake
 
 
 def settle_places(
-    places: Sequence[Place], *, inbox: Inbox, settle: Settle, now: Callable[[], datetime]
+    taken: Sequence[Place],
+    held: Sequence[Place],
+    *,
+    inbox: Inbox,
+    settle: Settle,
+    now: Callable[[], datetime],
 ) -> str:
-    """Let the source forget `places`, all committed; return "" or why it refused.  May be repeated.
+    """Let the source forget what was committed; return "" or why it refused.  May be repeated.
 
-    Raises SourceUnavailable when the source went away; what it did before is met again and done again.
+    `held` are the copies that only the quarantine got.  Raises SourceUnavailable when the source went away;
+    what it did before is met again and done again.
     """
+    refused = _settle(taken, inbox, settle, now)
+    return _settle(held, inbox, partial(settle, held=True), now) or refused
+
+
+def _settle(
+    places: Sequence[Place],
+    inbox: Inbox,
+    settle: Callable[[Sequence[Place]], Sequence[Place]],
+    now: Callable[[], datetime],
+) -> str:
     if not places:
         return ""
     try:

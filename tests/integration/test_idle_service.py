@@ -26,7 +26,8 @@ def service(folder: Path, dovecot: Dovecot, user: str, database: str = "") -> It
     config.touch(0o600)
     config.write_text(
         f'state_dir = "{folder}/state"\n{database}[org.acme]\n[mailbox.orders]\norg = "acme"\n'
-        f'host = "localhost"\nport = {dovecot.tls_port}\ntls_ca = "{dovecot.ca}"\nuser = "{user}"\npassword = "{PASSWORD}"\n'
+        f'host = "localhost"\nport = {dovecot.tls_port}\ntls_ca = "{dovecot.ca}"\n'
+        f'user = "{user}"\npassword = "{PASSWORD}"\n'
         'since = "all"\npoll = "5m"\n'
     )
     command = [sys.executable, "-m", "postroom", "-c", str(config), "run"]

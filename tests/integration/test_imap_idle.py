@@ -1,4 +1,4 @@
-"""Between two polls a mailbox rests in IDLE: new mail wakes its poll, and the poll goes on whatever happens."""
+"""Between two polls a mailbox rests in IDLE: new mail wakes its poll, and whatever happens, polls go on."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from postroom.fetcher.imap import ImapSource
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox, running_dovecot
 from tests.servers.memory import MemoryInRam
+from tests.servers.scripted_imap import ScriptedImap, scripted_imap
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +199,68 @@ def mark_deleted(dovecot: Dovecot, mailbox: Mailbox, spool: Path, *, keep: int) 
     source = ImapSource(marking, spool, DEFAULT_LIMITS)
     source.settle(places(source)[keep:])
     source.close()
+
+
+# --- the folder for what no org got --------------------------------------------------------------
+
+
+def test_what_only_the_quarantine_got_goes_to_a_folder_of_its_own(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.SEEN, failed="Failed"))
+    deliver(dovecot, mailbox, 3)
+    source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
+    first, second, _third = places(source)
+
+    done = [*source.settle([first]), *source.settle([second], held=True)]
+
+    source.close()
+    assert done == [first, second]
+    assert flags(dovecot, mailbox) == ["S", ""]
+    assert len(dovecot.mails(mailbox.user, "Failed")) == 1
+
+
+def test_without_such_a_folder_what_was_held_is_settled_like_all(dovecot: Dovecot, tmp_path: Path) -> None:
+    mailbox = fresh_mailbox(dovecot, Action.SEEN)
+    deliver(dovecot, mailbox, 1)
+    source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
+
+    source.settle(places(source), held=True)
+
+    source.close()
+    assert flags(dovecot, mailbox) == ["S"]
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gmail() -> Iterator[ScriptedImap]:
+    with scripted_imap() as server:
+        server.labels = {}
+        server.put(b"x", b"x", b"x")
+        yield server
+
+
+def labelling(server: ScriptedImap) -> Mailbox:
+    return replace(server.mailbox, after=After(Action.LABEL, label="postroom/done"))
+
+
+def test_a_label_is_put_on_the_settled_mails_and_no_other(gmail: ScriptedImap, tmp_path: Path) -> None:
+    settle(labelling(gmail), tmp_path, only=2, times=2)
+
+    assert gmail.labels == {1: {"postroom/done"}, 2: {"postroom/done"}}
+
+
+def test_a_label_that_did_not_stay_is_told(gmail: ScriptedImap, tmp_path: Path) -> None:
+    gmail.keeps_labels = False
+
+    with pytest.raises(SettleFailed, match="but 3 mails do not have it"):
+        settle(labelling(gmail), tmp_path)
+
+
+def test_a_server_without_labels_is_told(gmail: ScriptedImap, tmp_path: Path) -> None:
+    gmail.labels = None
+
+    with pytest.raises(SettleFailed, match="knows no labels") as refused:
+        settle(labelling(gmail), tmp_path)
+
+    assert "another after-action" in refused.value.fix

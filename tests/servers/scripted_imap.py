@@ -7,7 +7,8 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Final, cast
+from io import BufferedIOBase
+from typing import Final, cast
 
 from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
 
@@ -31,7 +32,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
 
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
     meets, and none after it.  `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, or ""
-    for not at all; `resting` are the ways to those who are in it.
+    for not at all; `resting` are the ways to those who are in it.  Where it has `labels`, by UID, it is a
+    Gmail; unless it `keeps_labels`, it says OK to a label and forgets it.
     """
 
     daemon_threads = True
@@ -47,7 +49,11 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.fetches: list[str] = []
         self.sent_in_vain = 0
         self.idle = ""
-        self.resting: list[BinaryIO] = []
+        self.labels: dict[int, set[str]] | None = None
+        self.keeps_labels = True
+        self.uidvalidity = 7
+        self.uid_next = 0
+        self.resting: list[BufferedIOBase] = []
         self.sessions = 0
 
     @property
@@ -122,19 +128,44 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, command: str) -> str:
         """Write the untagged answers and return the tagged one; "" to hang up."""
-        if command.startswith("CAPABILITY"):
-            self.wfile.write(b"* CAPABILITY IMAP4rev1%b\r\n" % (b" IDLE" if self._imap.idle else b""))
-        elif command.startswith(("EXAMINE", "SELECT")):
-            mails = self._imap.mails
-            self.wfile.write(
-                f"* {len(mails)} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n"
-                f"* OK [UIDNEXT {max(mails, default=0) + 1}] ok\r\n".encode()
-            )
-        elif command.startswith("UID SEARCH"):
-            return self._search(command)
-        elif command.startswith("UID FETCH"):
-            return self._fetch(command)
-        return "OK done"
+        answers = {
+            "CAPABILITY": self._capability,
+            "EXAMINE": self._select,
+            "SELECT": self._select,
+            "UID SEARCH": self._search,
+            "UID STORE": self._store,
+            "UID FETCH": self._labels if "X-GM-LABELS" in command else self._fetch,
+        }
+        answer = next((answer for name, answer in answers.items() if command.startswith(name)), None)
+        return answer(command) if answer else _DONE
+
+    def _capability(self, _command: str) -> str:
+        idle = " IDLE" if self._imap.idle else ""
+        labels = " X-GM-EXT-1" if self._imap.labels is not None else ""
+        self.wfile.write(f"* CAPABILITY IMAP4rev1{idle}{labels}\r\n".encode())
+        return _DONE
+
+    def _select(self, _command: str) -> str:
+        mails = self._imap.mails
+        uid_next = self._imap.uid_next or max(mails, default=0) + 1
+        self.wfile.write(
+            f"* {len(mails)} EXISTS\r\n* OK [UIDVALIDITY {self._imap.uidvalidity}] ok\r\n"
+            f"* OK [UIDNEXT {uid_next}] ok\r\n".encode()
+        )
+        return _DONE
+
+    def _store(self, command: str) -> str:
+        if self._imap.labels is not None and self._imap.keeps_labels:
+            label = command.rpartition("(")[2].rstrip(")").strip('"')
+            for uid in _named(command.split()[2], max(self._imap.mails)):
+                self._imap.labels.setdefault(uid, set()).add(label)
+        return _DONE
+
+    def _labels(self, _command: str) -> str:
+        for number, uid in enumerate(sorted(self._imap.mails), 1):
+            labels = " ".join(f'"{label}"' for label in (self._imap.labels or {}).get(uid, ()))
+            self.wfile.write(f"* {number} FETCH (UID {uid} X-GM-LABELS ({labels}))\r\n".encode())
+        return _DONE
 
     def _search(self, command: str) -> str:
         if self._imap.refuses_searches:

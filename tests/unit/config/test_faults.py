@@ -17,7 +17,7 @@ unknown = "quarantines"
 hots = "imap.example"
 user = "u"
 poll = 60
-idle = true
+preset = 1
 after = { action = "move", foldr = "Done" }
 
 [maildir.intake]
@@ -40,7 +40,7 @@ def test_all_faults_are_told_at_once_each_with_its_line(desk: Desk) -> None:
         'postroom.toml:5: mailbox.orders.host: is missing; add host = "...": the IMAP server\'s name',
         'postroom.toml:6: mailbox.orders.hots: unknown key; did you mean "host"?',
         'postroom.toml:8: mailbox.orders.poll: must be a duration such as "90s", not a number',
-        "postroom.toml:9: mailbox.orders.idle: unknown key; not in this release",
+        "postroom.toml:9: mailbox.orders.preset: unknown key; not in this release",
         'postroom.toml:10: mailbox.orders.after.foldr: unknown key; did you mean "folder"?',
         "postroom.toml:12: maildir.intake.path: is missing; "
         'add path = "...": the folder that holds new, cur and tmp',
@@ -100,13 +100,13 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
             'level = "info"', "1: level: unknown key; it belongs in [log]", id="a key outside its table"
         ),
         pytest.param(
-            "[log]\nlabel = 1",
-            "2: log.label: unknown key; not in this release",
+            "[log]\nwebhook = 1",
+            "2: log.webhook: unknown key; not in this release",
             id="a key of a later release",
         ),
         pytest.param(
-            '[mailbox.a]\nhost = "h"\nuser = "u"\nafter = "label"',
-            '4: mailbox.a.after: "label" is not known; not in this release',
+            '[mailbox.a]\nhost = "h"\nuser = "u"\nafter = "webhook"',
+            '4: mailbox.a.after: "webhook" is not known; not in this release',
             id="a word of a later release",
         ),
         pytest.param(
@@ -203,6 +203,11 @@ HOST = 'host = "h"\nuser = "u"\npassword = "p"\n'
             f"[mailbox.a]\n{HOST}folders = []",
             "5: mailbox.a.folders: must name at least one folder",
             id="no folder",
+        ),
+        pytest.param(
+            f"[mailbox.a]\n{HOST}after = {{ action = 'seen', failed = 'INBOX' }}",
+            '5: mailbox.a.after: moves mail to "INBOX", which is polled itself',
+            id="failures moved to itself",
         ),
         pytest.param(
             f"[mailbox.a]\n{HOST}after = {{ action = 'move', folder = 'Inbox' }}",

@@ -29,7 +29,9 @@ KINDS: dict[str, v.Kind[Any]] = {
     "address": mail.org_address(),
     "folder": mail.folder(),
     "trust": mail.trust(),
-    "mailbox after": mail.after((Action.KEEP, Action.SEEN, Action.FLAG, Action.MOVE, Action.DELETE)),
+    "mailbox after": mail.after(
+        (Action.KEEP, Action.SEEN, Action.FLAG, Action.MOVE, Action.LABEL, Action.DELETE)
+    ),
     "maildir after": mail.after((Action.DELETE, Action.CUR, Action.MOVE)),
     "secret": secret(),
 }
@@ -66,6 +68,13 @@ KINDS: dict[str, v.Kind[Any]] = {
         ("mailbox after", "flag", After(Action.FLAG, flag="\\Flagged")),
         ("mailbox after", {"action": "flag", "flag": "$Done"}, After(Action.FLAG, flag="$Done")),
         ("mailbox after", {"action": "move", "folder": "Done"}, After(Action.MOVE, folder="Done")),
+        ("mailbox after", {"action": "label", "name": "taken"}, After(Action.LABEL, label="taken")),
+        ("mailbox after", {"action": "seen", "failed": "Odd"}, After(Action.SEEN, failed="Odd")),
+        (
+            "mailbox after",
+            {"action": "move", "folder": "Done", "failed": "Odd"},
+            After(Action.MOVE, folder="Done", failed="Odd"),
+        ),
         ("maildir after", "cur", After(Action.CUR)),
     ],
 )
@@ -124,7 +133,21 @@ def test_a_value_is_read_as_its_kind(kind: str, raw: object, value: object) -> N
         ),
         ("trust", ["A B"], '"A B" is no header name', 'write it like "Delivered-To"'),
         ("trust", [], "must name at least one header", ""),
-        ("mailbox after", "label", '"label" is not known', "not in this release"),
+        (
+            "mailbox after",
+            "label",
+            "label needs a name",
+            'write after = { action = "label", name = "postroom/done" }',
+        ),
+        ("mailbox after", {"action": "seen", "name": "x"}, 'goes with action = "label" only', ""),
+        (
+            "mailbox after",
+            {"action": "keep", "failed": "x"},
+            "keep changes nothing in the mailbox",
+            "leave out failed, or choose an action",
+        ),
+        ("maildir after", "label", '"label" is not known', "known: delete, cur, move"),
+        ("maildir after", {"action": "cur", "failed": "x"}, "unknown key", ""),
         (
             "mailbox after",
             "move",
@@ -133,8 +156,7 @@ def test_a_value_is_read_as_its_kind(kind: str, raw: object, value: object) -> N
         ),
         ("mailbox after", {"action": "seen", "folder": "x"}, 'goes with action = "move" only', ""),
         ("mailbox after", {"action": "move", "foldr": "x"}, "unknown key", 'did you mean "folder"?'),
-        ("mailbox after", {"action": "move", "failed": "x"}, "unknown key", "not in this release"),
-        ("mailbox after", {"folder": "x"}, "needs an action", "known: keep, seen, flag, move, delete"),
+        ("mailbox after", {"folder": "x"}, "needs an action", "known: keep, seen, flag, move, label, delete"),
         (
             "mailbox after",
             {"action": "flag", "flag": "a b"},

@@ -89,10 +89,10 @@ def test_a_poll_reads_no_further_than_the_batch_after_which_the_mailbox_was_anot
                 given.append(len(given))
                 yield from super().batches(memory, limit=1)
 
-        def settle(self, places: Sequence[Place]) -> Sequence[Place]:
+        def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
             postroom.clock.later(31)
             postroom.house.leases.acquire("source:long", holder="there", seconds=30, now=postroom.clock())
-            return super().settle(places)
+            return super().settle(places, held=held)
 
     long = Long("long", postroom.folder / "long")
     long.put(mail("<1@x>"))

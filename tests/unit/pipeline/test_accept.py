@@ -146,6 +146,25 @@ def test_a_mail_for_an_unknown_org_is_held_with_its_bytes_and_its_reason(postroo
     assert str(held.raw_key).startswith("_quarantine/raw/")
 
 
+def test_the_source_is_told_which_mails_no_org_got(postroom: Postroom) -> None:
+    for raw in (mail("<1@x>"), mail("<2@x>", to=NOPE)):
+        postroom.orders.put(raw)
+
+    postroom.poll()
+
+    assert (postroom.orders.settled, postroom.orders.settled_as_held) == ([1, 2], [2])
+
+
+def test_after_a_crash_the_source_is_told_again_which_mails_no_org_got(postroom: Postroom) -> None:
+    for raw in (mail("<1@x>"), mail("<2@x>", to=NOPE)):
+        postroom.orders.put(raw)
+    postroom.accept(settle=lambda _places, held=False: ())
+
+    postroom.poll()
+
+    assert (postroom.orders.settled, postroom.orders.settled_as_held) == ([1, 2], [2])
+
+
 def test_the_same_raw_mail_twice_is_held_once(postroom: Postroom) -> None:
     postroom.take_in(mail(to=NOPE), mail(to=NOPE))
     postroom.take_in(mail(to=NOPE))
