@@ -83,12 +83,13 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking
 
     spool = app.spool / mailbox.name
     limits = app.settings.limits
-    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only)
+    memory = SourceMemory(app.database, mailbox.name, app.now)
+    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only, memory=memory)
     return SourceKit(
         name=mailbox.name,
         kind="imap",
         connect=partial(parking.visit, mailbox.name, make) if parking else partial(_closing, make),
-        memory=SourceMemory(app.database, mailbox.name, app.now),
+        memory=memory,
         desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients, address=mailbox.user)),
         poll_seconds=mailbox.poll_seconds,
         max_per_poll=mailbox.max_per_poll,

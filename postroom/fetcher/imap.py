@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from postroom.errors import FolderRefused
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_connection import Connection, Opened
-from postroom.fetcher.imap_cursor import begin
+from postroom.fetcher.imap_cursor import GENERATION, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
 from postroom.fetcher.imap_listing import highest_uid
 from postroom.fetcher.imap_settle import settle
@@ -40,7 +40,8 @@ class ImapSource:
     """The mails of one mailbox, folder after folder.
 
     `spool` is the folder for the files of one batch.  With `read_only` (a dry run) the folders are opened by
-    EXAMINE, nothing is remembered, and `settle` settles nothing.  One thread uses it at a time.
+    EXAMINE, nothing is remembered, and `settle` settles nothing.  `memory` is asked before mails are settled
+    that an earlier poll took.  One thread uses it at a time.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class ImapSource:
         *,
         now: Callable[[], datetime] = utc_now,
         read_only: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._now = now
         self._dry = read_only
+        self._memory = memory
         self._connection = Connection(settings)
         self._spool = Spool(spool)
         self._uid_next: int | None = None
@@ -73,6 +76,7 @@ class ImapSource:
         Nor does a mail that cannot be read hold up another: at the end MailUnreadable names those.  Also
         raises StoreUnavailable when the spool cannot be written.
         """
+        self._memory = memory
         refused: list[FolderRefused] = []
         trouble = Trouble()
         self._connection.ready()
@@ -104,7 +108,17 @@ class ImapSource:
             after = After(Action.MOVE, folder=after.failed)
         if after.action is not Action.KEEP:
             self._connection.ready()
-        return settle(self._connection, after, places)
+        return settle(self._connection, after, places, self._generation)
+
+    def _generation(self, opened: Opened) -> int:
+        """Return the UIDVALIDITY whose UIDs can be trusted now; after a rollback there is none."""
+        if self._memory is None:
+            return opened.uidvalidity
+        now = generation(self._memory, opened.folder, opened.uidvalidity)
+        if opened.uid_next is None:
+            return now
+        highest = Cursor(opened.folder, now, last_uid=0, since=None, since_until_uid=opened.uid_next - 1)
+        return now + GENERATION if was_rolled_back(self._memory, highest) else now
 
     @property
     def host(self) -> str:
@@ -167,7 +181,9 @@ class ImapSource:
             memory,
             Cursor(folder, opened.uidvalidity, last_uid=0, since=since, since_until_uid=highest),
             remember=not self._dry,
+            next_is_told=opened.uid_next is not None,
         )
+        opened = replace(opened, uidvalidity=reading.cursor.uidvalidity)
         after = self._settings.after
         removes = after.action in {Action.MOVE, Action.DELETE} or bool(after.failed)
         reader = self._reader(opened)

@@ -15,6 +15,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, Protoco
 
 from postroom.config.settings import Mailbox
 from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.fetcher.imap_cursor import GENERATION
 from postroom.fetcher.imap_idle import Idle
 from postroom.fetcher.imap_literals import Wire
 from postroom.fetcher.imap_login import log_in
@@ -161,7 +162,7 @@ class Connection:
         if self._client is not None and self._selected == (opened.folder, read_only):
             return
         again = self.select(opened.folder, read_only=read_only)
-        if again.uidvalidity != opened.uidvalidity:
+        if again.uidvalidity != opened.uidvalidity % GENERATION:
             raise ServerFault(
                 f"{peer(self._settings)}: the folder {opened.folder!r} was made anew while it was read"
             )

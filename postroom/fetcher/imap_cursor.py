@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
+
+import structlog
 
 from postroom.core.places import Cursor
 from postroom.fetcher.source import Memory
+
+GENERATION: Final = 2**32
+"""Added to a UIDVALIDITY, which has 32 bits, when its folder was rolled back: UIDs name other mails then."""
+
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.fetcher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,19 @@ class Reading:
         return replace(self.cursor, last_uid=max(uid, self.cursor.last_uid))
 
 
-def begin(memory: Memory, fresh: Cursor, *, remember: bool) -> Reading:
+def begin(memory: Memory, fresh: Cursor, *, remember: bool, next_is_told: bool = True) -> Reading:
     """Return how to read the folder of which `fresh` is the cursor of a first connect made now.
 
+    Where the folder was rolled back, reading starts over in a new generation; where the server tells no
+    UIDNEXT (`next_is_told` False), nobody can know.
     After a UIDVALIDITY change the `since` of the first connect stands: what was declined stays declined.
     Where no cursor is known yet, it is remembered before any mail is taken, so that a crash on the way moves
     neither the bound nor the UID up to which it holds (`remember` False: a dry run).
     """
+    fresh = replace(fresh, uidvalidity=generation(memory, fresh.folder, fresh.uidvalidity))
+    if next_is_told and was_rolled_back(memory, fresh):
+        _log.warning("rolled back", folder=fresh.folder, uid_next=fresh.since_until_uid + 1)
+        fresh = replace(fresh, uidvalidity=fresh.uidvalidity + GENERATION)
     first = memory.first_bound(fresh.folder)
     rescan = first is not None and first.uidvalidity != fresh.uidvalidity
     cursor = memory.cursor(fresh.folder, fresh.uidvalidity)
@@ -51,3 +65,19 @@ def begin(memory: Memory, fresh: Cursor, *, remember: bool) -> Reading:
         if remember:
             memory.remember(cursor)
     return Reading(cursor, highest=fresh.since_until_uid, rescan=rescan)
+
+
+def generation(memory: Memory, folder: str, uidvalidity: int) -> int:
+    """Return `uidvalidity`, the server's own, with the generation that the folder is in under it."""
+    while memory.cursor(folder, uidvalidity + GENERATION) is not None:
+        uidvalidity += GENERATION
+    return uidvalidity
+
+
+def was_rolled_back(memory: Memory, now: Cursor) -> bool:
+    """Return whether the folder's highest UID, `now.since_until_uid`, is below one that was there before.
+
+    UIDs only grow (RFC 9051 2.3.1.1).  A server that was put back to a backup gives UIDs out a second time.
+    """
+    known = memory.cursor(now.folder, now.uidvalidity)
+    return known is not None and now.since_until_uid < known.last_uid

@@ -21,18 +21,24 @@ _DELETED = "\\Deleted"
 T = TypeVar("T")
 
 
-def settle(connection: Connection, after: After, places: Sequence[Place]) -> list[Place]:
+def settle(
+    connection: Connection,
+    after: After,
+    places: Sequence[Place],
+    trusted: Callable[[Opened], int] = lambda opened: opened.uidvalidity,
+) -> list[Place]:
     """Apply `after` and return the places that are done, in their order.
 
     Mails that are gone are done, and so are places under a UIDVALIDITY that no longer holds: their UIDs name
-    other mails now, or none.  Raises SettleFailed, SourceUnavailable.
+    other mails now, or none.  `trusted` tells the UIDVALIDITY that holds, generations counted in.  Raises
+    SettleFailed, SourceUnavailable.
     """
     if after.action is Action.KEEP:
         return list(places)
     in_order = sorted(places, key=_folder)
     for (folder, uidvalidity), group in groupby(in_order, key=_folder):
         opened = connection.select(folder, read_only=False)
-        if opened.uidvalidity == uidvalidity:
+        if trusted(opened) == uidvalidity:
             _settle_folder(connection, opened, after, sorted({place.uid for place in group}))
     return list(places)
 

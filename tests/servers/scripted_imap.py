@@ -235,6 +235,9 @@ def _described(number: int, uid: int, raw: bytes, command: str) -> bytes:
     words = [b'UID %d INTERNALDATE "10-Mar-2026 12:00:00 +0000"' % uid]
     if "RFC822.SIZE" in command:
         words.append(b"RFC822.SIZE %d" % len(raw))
+    if "HEADER.FIELDS (MESSAGE-ID)" in command:
+        field = next(line for line in raw.split(b"\r\n") if line.lower().startswith(b"message-id:"))
+        words.append(b"BODY[HEADER.FIELDS (MESSAGE-ID)] {%d}\r\n%b\r\n\r\n" % (len(field) + 4, field))
     if piece := re.search(r"BODY.PEEK(\[(?:HEADER)?\])", command):
         body = raw if piece.group(1) == "[]" else raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         words.append(f"BODY{piece.group(1)} ".encode() + b"{%d}\r\n" % len(body) + body)
