@@ -109,5 +109,11 @@ class MailboxInRam:
             raise ServerFault("connection lost")
         return places
 
+    def remove(self, places: Sequence[Place]) -> None:
+        if self.refuses:
+            raise SettleFailed("no right to expunge")
+        for place in places:
+            self.mails.pop(place.uid, None)
+
     def close(self) -> None:
         """Nothing is held open."""

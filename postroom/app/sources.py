@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from postroom.app.compose import App
 from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
 from postroom.core.routing import Rule, address_pattern
+from postroom.db.keeping import SqlKept
 from postroom.db.memory import SourceMemory
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import SourceKit
@@ -81,7 +82,7 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking
     """Return the kit of an IMAP mailbox."""
     from postroom.fetcher.imap import ImapSource  # noqa: PLC0415  (a Maildir-only postroom needs no IMAP)
 
-    spool = app.spool / mailbox.name
+    spool, keep_seconds = app.spool / mailbox.name, mailbox.after.delete_after_seconds
     limits = app.settings.limits
     memory = SourceMemory(app.database, mailbox.name, app.now)
     make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only, memory=memory)
@@ -93,6 +94,8 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking
         desk=desk_for(app, mailbox.name, rule_for(app.settings, mailbox.recipients, address=mailbox.user)),
         poll_seconds=mailbox.poll_seconds,
         max_per_poll=mailbox.max_per_poll,
+        kept=SqlKept(app.database, mailbox.name, "imap", app.now) if keep_seconds else None,
+        keep_seconds=keep_seconds or 0.0,
     )
 
 

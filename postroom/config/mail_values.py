@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from postroom.config.hints import did_you_mean, not_yet
 from postroom.config.settings import Action, After
 from postroom.config.toml import parse_value, written
-from postroom.config.values import Kind, ValueFault, commas, named, plain, word
+from postroom.config.values import Kind, ValueFault, commas, duration, named, plain, word
 from postroom.core.routing import PROFILES, address_pattern, is_slug
 
 SOURCE_NAME = re.compile(r"(?!.*__)[a-z0-9][a-z0-9_-]{0,62}")
@@ -153,16 +154,22 @@ def _header(raw: object) -> str:
 def after(actions: Collection[Action]) -> Kind[After]:
     """Return the kind of `after`: an action, or a table of the action and what goes with it."""
     known = word(actions)
-    keys = ("action", "folder", "flag", *(("name", "failed") if Action.LABEL in actions else ()))
+    in_mailbox = ("name", "failed", "delete_after") if Action.LABEL in actions else ()
+    keys = ("action", "folder", "flag", *in_mailbox)
 
     def parse(raw: object) -> After:
         table = raw if isinstance(raw, dict) else {"action": raw}
         for key in table:
             if key not in keys:
                 raise ValueFault("unknown key", not_yet(key) or did_you_mean(key, keys), key)
-        if "action" not in table:
+        if "action" not in table and "delete_after" not in table:
             raise ValueFault("needs an action", f"known: {', '.join(actions)}")
-        return _whole_after(Action(known.parse(table["action"])), table)
+        action = Action(known.parse(table.get("action", Action.SEEN.value)))
+        return replace(
+            _whole_after(action, table),
+            failed=_failed(action, table),
+            delete_after_seconds=_delete_after(action, table),
+        )
 
     return Kind(parse, lambda text: parse_value(text) if text.lstrip().startswith("{") else text)
 
@@ -171,24 +178,38 @@ def _whole_after(action: Action, table: Mapping[str, object]) -> After:
     _refuse_stray("folder", Action.MOVE, action, table)
     _refuse_stray("flag", Action.FLAG, action, table)
     _refuse_stray("name", Action.LABEL, action, table)
-    failed = plain(table["failed"], "a folder name") if "failed" in table else ""
-    if failed and action is Action.KEEP:
-        raise ValueFault(
-            "keep changes nothing in the mailbox", "leave out failed, or choose an action", "failed"
-        )
     if action is Action.FLAG:
-        return After(action, flag=_flag(table.get("flag", "\\Flagged")), failed=failed)
+        return After(action, flag=_flag(table.get("flag", "\\Flagged")))
     if action is Action.LABEL:
         _require(
             "name", table, "label needs a name", 'write after = { action = "label", name = "postroom/done" }'
         )
-        return After(action, label=plain(table["name"], "a label"), failed=failed)
+        return After(action, label=plain(table["name"], "a label"))
     if action is not Action.MOVE:
-        return After(action, failed=failed)
+        return After(action)
     _require(
         "folder", table, "move needs a folder", 'write after = { action = "move", folder = "Processed" }'
     )
-    return After(action, folder=plain(table["folder"], "a folder name"), failed=failed)
+    return After(action, folder=plain(table["folder"], "a folder name"))
+
+
+def _failed(action: Action, table: Mapping[str, object]) -> str:
+    if "failed" not in table:
+        return ""
+    if action is Action.KEEP:
+        raise ValueFault(
+            "keep changes nothing in the mailbox", "leave out failed, or choose an action", "failed"
+        )
+    return plain(table["failed"], "a folder name")
+
+
+def _delete_after(action: Action, table: Mapping[str, object]) -> float | None:
+    if "delete_after" not in table:
+        return None
+    if action not in {Action.SEEN, Action.FLAG, Action.LABEL}:
+        hint = 'write after = { action = "seen", delete_after = "30d" }'
+        raise ValueFault("goes with seen, flag and label only", hint, "delete_after")
+    return duration("1h", "3650d").parse(table["delete_after"])
 
 
 def _require(key: str, table: Mapping[str, object], complaint: str, hint: str) -> None:

@@ -65,7 +65,8 @@ class Zone(StrEnum):
 class After:
     """The after-action; `folder` goes with move, `flag` (an IMAP flag or keyword) with flag, `label` with it.
 
-    `failed` is the folder that mails are moved to which only the quarantine got; "" for no difference.
+    `failed` is the folder that mails are moved to which only the quarantine got; "" for no difference.  Where
+    `delete_after_seconds` is set, a mail is deleted so long after it was taken.
     """
 
     action: Action
@@ -73,6 +74,7 @@ class After:
     flag: str = ""
     label: str = ""
     failed: str = ""
+    delete_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

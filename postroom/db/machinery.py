@@ -134,7 +134,7 @@ class FolderCursor(Base):
 
 
 class SourceState(Base):
-    """What `status` says of one source."""
+    """What `status` says of one source; what it kept for a while is removed up to `removed_until`."""
 
     __tablename__ = "source_state"
     source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -143,6 +143,7 @@ class SourceState(Base):
     last_success_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
     error_json: Mapped[dict[str, Any] | None]
+    removed_until: Mapped[datetime | None]
 
 
 class Turn(Base):

@@ -158,6 +158,22 @@ class SourceBook(Protocol):
         ...
 
 
+class Kept(Protocol):
+    """The copies of one source that stay in it for a while only."""
+
+    def due(self, seen_until: datetime) -> tuple[Sequence[Place], datetime | None]:
+        """Return some copies that were seen until then and may be removed, those seen first in front.
+
+        With them comes the moment until which all is dealt with once they are; None for nothing to do.
+        Only copies whose bytes an org got are among them, and whose source let them go.
+        """
+        ...
+
+    def removed(self, until: datetime) -> None:
+        """Record that all that was seen until then is dealt with."""
+        ...
+
+
 class Turns(Protocol):
     """When each mailbox is polled next, for all hosts together."""
 

@@ -110,6 +110,12 @@ class ImapSource:
             self._connection.ready()
         return settle(self._connection, after, places, self._generation)
 
+    def remove(self, places: Sequence[Place]) -> None:
+        """Remove mails that were kept long enough, by UID, where their UIDVALIDITY still holds."""
+        if not self._dry and places:
+            self._connection.ready()
+            settle(self._connection, After(Action.DELETE), places, self._generation)
+
     def _generation(self, opened: Opened) -> int:
         """Return the UIDVALIDITY whose UIDs can be trusted now; after a rollback there is none."""
         if self._memory is None:
@@ -185,7 +191,9 @@ class ImapSource:
         )
         opened = replace(opened, uidvalidity=reading.cursor.uidvalidity)
         after = self._settings.after
-        removes = after.action in {Action.MOVE, Action.DELETE} or bool(after.failed)
+        removes = after.action in {Action.MOVE, Action.DELETE} or bool(
+            after.failed or after.delete_after_seconds
+        )
         reader = self._reader(opened)
         yield from FolderPass(reader, memory, reading, trouble, limit, recognises=not removes).batches()
 

@@ -70,8 +70,6 @@ class MaildirSource:
     def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done.
 
-        A Maildir makes no difference between those that were `held` and others.
-
         A file that is not proved to be the one taken is not touched and not done.
         """
         if self._settings.after.action is Action.KEEP:
@@ -82,6 +80,9 @@ class MaildirSource:
             if not names & self._taken.keys():
                 break
         return tuple(place for place in places if place.file_name not in names)
+
+    def remove(self, places: Sequence[Place]) -> None:
+        """Do nothing: a Maildir keeps no mail for a while only."""
 
     def close(self) -> None:
         """Nothing is held open between two calls."""

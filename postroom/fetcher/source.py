@@ -134,6 +134,14 @@ class MessageSource(Protocol):
         """
         ...
 
+    def remove(self, places: Sequence[Place]) -> None:
+        """Remove mails that were settled before and have been kept long enough; those gone are none.
+
+        Safe to repeat.  A mail that may be another than the one committed is not touched.  Raises
+        SourceUnavailable, SettleFailed.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections and spool files; safe to repeat, never raises."""
         ...

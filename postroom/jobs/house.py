@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Event
 
 from postroom.core.rules import Standard
-from postroom.db.protocols import Inbox, Leases, OutboxQueue, SourceBook, Workbench
+from postroom.db.protocols import Inbox, Kept, Leases, OutboxQueue, SourceBook, Workbench
 from postroom.db.values import Claim
 from postroom.fetcher.source import Memory, MessageSource
 from postroom.notify.notifier import Notifier
@@ -22,7 +22,8 @@ from postroom.storage.store import ObjectStore
 class SourceKit:
     """One source with all that a poll of it needs; `wake_paths` are folders whose changes may mean mail.
 
-    `is_shared` says that every host reaches the same mails there, as it does with a mailbox.
+    Where there is `kept`, mails stay in the source for `keep_seconds` only.  `is_shared` says that every host
+    reaches the same mails there, as it does with a mailbox.
     """
 
     name: str
@@ -34,6 +35,8 @@ class SourceKit:
     max_per_poll: int
     wake_paths: tuple[str, ...] = ()
     is_shared: bool = True
+    kept: Kept | None = None
+    keep_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _batches(
 ) -> Iterator[Tally]:
     _require_pinned_org(kit)
     with kit.connect() as source:
-        yield Tally(refused=_settle_owed(source, kit, house))
+        yield Tally(refused=_settle_owed(source, kit, house) or _remove_kept(source, kit, house))
         for batch in source.batches(kit.memory, limit=limit, since=since):
             yield accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
             if house.stopping.is_set():
@@ -116,6 +116,27 @@ def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:
     held = house.inbox.unsettled(kit.name, held=True)
     taken = [place for place in house.inbox.unsettled(kit.name) if place not in held]
     return settle_places(taken, held, inbox=house.inbox, settle=source.settle, now=house.now)
+
+
+def _remove_kept(source: MessageSource, kit: SourceKit, house: House) -> str:
+    """Remove mails that were to be kept for a while only; return "" or why the source refused.
+
+    What is removed and not recorded, because of a crash, is met again and found gone.
+    """
+    if kit.kept is None:
+        return ""
+    places, until = kit.kept.due(house.now() - timedelta(seconds=kit.keep_seconds))
+    if until is None:
+        return ""
+    try:
+        source.remove(places)
+    except SettleFailed as error:
+        _log.error("not removed", source=kit.name, code=error.code, error=str(error))
+        return str(error)
+    kit.kept.removed(until)
+    if places:
+        _log.info("removed", source=kit.name, copies=len(places))
+    return ""
 
 
 def extract_due(house: House, *, until_empty: bool = False) -> Tally:

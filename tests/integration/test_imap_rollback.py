@@ -89,9 +89,9 @@ def test_a_mail_that_has_the_uid_of_one_still_to_be_settled_is_not_touched(
     source = ImapSource(mailbox, tmp_path / "imap", DEFAULT_LIMITS, memory=postroom.memory("orders"))
     for number in (1, 2, 3):
         dovecot.deliver(mailbox.user, mail(f"<{number}@x>"))
-    batch = next(batches := source.batches(postroom.memory("orders"), limit=9))
+    batches = source.batches(postroom.memory("orders"), limit=9)
+    batch = next(batches)
     postroom.accept(batch, settle=lambda _places, held=False: ())
-    batches.close()
     source.close()
     for name in dovecot.mails(mailbox.user):
         next(dovecot.maildir(mailbox.user).glob(f"*/{name}")).unlink()

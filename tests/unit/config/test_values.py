@@ -75,6 +75,12 @@ KINDS: dict[str, v.Kind[Any]] = {
             {"action": "move", "folder": "Done", "failed": "Odd"},
             After(Action.MOVE, folder="Done", failed="Odd"),
         ),
+        ("mailbox after", {"delete_after": "30d"}, After(Action.SEEN, delete_after_seconds=2_592_000.0)),
+        (
+            "mailbox after",
+            {"action": "flag", "delete_after": "1h"},
+            After(Action.FLAG, flag="\\Flagged", delete_after_seconds=3_600.0),
+        ),
         ("maildir after", "cur", After(Action.CUR)),
     ],
 )
@@ -145,6 +151,12 @@ def test_a_value_is_read_as_its_kind(kind: str, raw: object, value: object) -> N
             {"action": "keep", "failed": "x"},
             "keep changes nothing in the mailbox",
             "leave out failed, or choose an action",
+        ),
+        (
+            "mailbox after",
+            {"action": "delete", "delete_after": "30d"},
+            "goes with seen, flag and label only",
+            'write after = { action = "seen", delete_after = "30d" }',
         ),
         ("maildir after", "label", '"label" is not known', "known: delete, cur, move"),
         ("maildir after", {"action": "cur", "failed": "x"}, "unknown key", ""),

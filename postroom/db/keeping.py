@@ -1,0 +1,61 @@
+"""Which copies a source was to keep for a while only, and how far they are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from postroom.core.places import Place
+from postroom.db.copies import place_of
+from postroom.db.engine import Database
+from postroom.db.machinery import Sighting, SourceState
+from postroom.db.values import STAYING, Verdict
+
+_AT_ONCE: Final = 500
+
+
+class SqlKept:
+    """The kept protocol of one source on SQLAlchemy."""
+
+    def __init__(self, database: Database, source_name: str, kind: str, now: Callable[[], datetime]) -> None:
+        self._database, self._source_name, self._kind, self._now = database, source_name, kind, now
+
+    def due(self, seen_until: datetime) -> tuple[Sequence[Place], datetime | None]:
+        with self._database.read(source=self._source_name) as session:
+            state = session.get(SourceState, self._source_name)
+            rows = select(Sighting).where(
+                Sighting.source_name == self._source_name, Sighting.seen_at <= seen_until
+            )
+            if state is not None and state.removed_until is not None:
+                rows = rows.where(Sighting.seen_at > state.removed_until)
+            found = session.scalars(rows.order_by(Sighting.seen_at).limit(_AT_ONCE)).all()
+            return _due(found, is_cut=len(found) == _AT_ONCE)
+
+    def removed(self, until: datetime) -> None:
+        with self._database.write(source=self._source_name) as session:
+            state = session.get(SourceState, self._source_name)
+            if state is None:
+                state = SourceState(source_name=self._source_name, kind=self._kind, failures=0)
+                state.last_attempt_at = self._now()
+                session.add(state)
+            state.removed_until = until
+
+
+def _due(found: Sequence[Sighting], *, is_cut: bool) -> tuple[list[Place], datetime | None]:
+    """Return the places that may be removed, and until when all that was seen is dealt with then.
+
+    What no org got stays, and what was recognised without being read.  So does all from the first on that its
+    source has not let go yet.
+    """
+    owed = [row.seen_at for row in found if row.settled_at is None and row.verdict not in STAYING]
+    end = min(owed, default=None)
+    if end is None and is_cut and found[0].seen_at < found[-1].seen_at:
+        end = found[-1].seen_at  # others seen at that moment may have been cut off
+    rows = [row for row in found if end is None or row.seen_at < end]
+    staying = {*STAYING, Verdict.QUARANTINED.value, Verdict.KNOWN.value}
+    stays = {place_of(row) for row in rows if row.verdict in staying}
+    places = [place for place in dict.fromkeys(map(place_of, rows)) if place not in stays]
+    return places, rows[-1].seen_at if rows else None
