@@ -87,6 +87,12 @@ MAILBOX_FOLDERS = Key(
 )
 MAILBOX_SINCE = Key("mailbox.*.since", v.since(), "7d", "how far back the first connect goes")
 MAILBOX_POLL = Key("mailbox.*.poll", v.duration("1s", "30d"), "60s", "the time between two polls")
+MAILBOX_BYTES_PER_DAY = Key(
+    "mailbox.*.bytes_per_day",
+    v.optional(v.size("1MiB", "1000GiB")),
+    None,
+    "the most that is fetched in a day (UTC)",
+)
 MAILBOX_IDLE = Key("mailbox.*.idle", v.boolean(), True, "whether new mail may wake the poll")
 MAILBOX_MAX_PER_POLL = Key("mailbox.*.max_per_poll", v.whole(1, 100_000), 200, "the most mails of one poll")
 MAILBOX_AFTER = Key(

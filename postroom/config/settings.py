@@ -110,6 +110,7 @@ class Mailbox:
     recipients: Recipients
     documents: Changes = NO_CHANGES
     idle: bool = True
+    bytes_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
         recipients=_recipients(table, MAILBOX_RECIPIENTS, literal_domain=literal_domain),
         documents=documents(table, s.MAILBOX_DOCUMENTS),
         idle=table.take(s.MAILBOX_IDLE),
+        bytes_per_day=table.take(s.MAILBOX_BYTES_PER_DAY),
     )
     _check_encryption(table, built)
     return built

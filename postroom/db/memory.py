@@ -49,6 +49,15 @@ class SourceMemory:
                 found.update(self._sightings(session, folder, piece))
         return found & set(fingerprints)
 
+    def bytes_since(self, moment: datetime) -> int:
+        mine = (Sighting.source_name == self._source_name, Sighting.seen_at >= moment)
+        not_read = (*STAYING, Verdict.KNOWN.value)
+        # A copy that many orgs got was read once.
+        copies = select(Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.size_bytes).where(*mine)
+        read = copies.where(Sighting.verdict.not_in(not_read)).distinct().subquery()
+        with self._database.read(source=self._source_name) as session:
+            return int(session.scalar(select(func.coalesce(func.sum(read.c.size_bytes), 0))) or 0)
+
     def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read(source=self._source_name) as session:
             rows = sorted(self._staying(session, Verdict.UNREADABLE), key=lambda row: (row.seen_at, row.uid))

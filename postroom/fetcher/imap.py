@@ -13,6 +13,7 @@ from postroom.core.places import Cursor, Place
 from postroom.errors import FolderRefused
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
+from postroom.fetcher.imap_budget import budget_of_today
 from postroom.fetcher.imap_connection import Connection, Opened
 from postroom.fetcher.imap_cursor import GENERATION, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
@@ -195,7 +196,9 @@ class ImapSource:
             after.failed or after.delete_after_seconds
         )
         reader = self._reader(opened)
-        yield from FolderPass(reader, memory, reading, trouble, limit, recognises=not removes).batches()
+        budget = budget_of_today(self._settings.bytes_per_day, memory, self._now())
+        folder_pass = FolderPass(reader, memory, reading, trouble, limit, not removes, budget)
+        yield from folder_pass.batches()
 
     def _reader(self, opened: Opened) -> BodyReader:
         return BodyReader(

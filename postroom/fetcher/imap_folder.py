@@ -9,6 +9,7 @@ from postroom.core.places import Cursor, Fingerprint
 from postroom.fetcher.batching import in_batches, in_chunks
 from postroom.fetcher.imap_asking import MOST_REFUSED, Answers
 from postroom.fetcher.imap_bodies import BodyReader
+from postroom.fetcher.imap_budget import ByteBudget
 from postroom.fetcher.imap_connection import Opened
 from postroom.fetcher.imap_cursor import Reading
 from postroom.fetcher.imap_listing import LISTED_AT_ONCE, Listed, date_alone, list_mails, new_uids
@@ -30,6 +31,7 @@ class FolderPass:
     trouble: Trouble
     limit: int
     recognises: bool
+    budget: ByteBudget
     failed: int = 0
 
     def batches(self) -> Iterator[Batch]:
@@ -98,7 +100,8 @@ class FolderPass:
             first_fresh = fresh[0].uid if fresh else listing.reached + 1
             yield Batch((), known, self._up_to(first_fresh - 1), unreadable=tuple(unreadable))
         done = not fresh
-        for mails in in_batches(fresh[: self.limit], self.reader.fetched_bytes):
+        affordable = self.budget.affordable(fresh[: self.limit], self.reader.fetched_bytes)
+        for mails in in_batches(affordable, self.reader.fetched_bytes):
             done = mails[-1].uid == fresh[-1].uid
             batch = self._read(self.reader, mails)
             yield replace(batch, cursor=self._up_to(listing.reached if done else mails[-1].uid))
@@ -139,6 +142,7 @@ class FolderPass:
         self, reader: BodyReader, mails: Sequence[Listed], unreadable: tuple[UnreadableCopy, ...] = ()
     ) -> Batch:
         fetched, refused = reader.read(mails)
+        self.budget.spend(sum(copy.size_bytes for copy in fetched))
         self.limit -= len(fetched)
         self.failed += len(refused)
         return Batch(fetched, unreadable=unreadable + refused)

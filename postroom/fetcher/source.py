@@ -86,6 +86,10 @@ class Memory(Protocol):
         """Return those of `fingerprints` that a sighting of this source and folder already has."""
         ...
 
+    def bytes_since(self, moment: datetime) -> int:
+        """Return how many bytes of mail were read from this source since then."""
+        ...
+
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         """Return the copies left alone for want of an org, if orgs or aliases were added since."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 from postroom.fetcher.source import Batch, Fetched, KnownCopy
@@ -44,6 +45,9 @@ class MemoryInRam:
 
     def known(self, folder: str, fingerprints: Collection[Fingerprint]) -> set[Fingerprint]:
         return self.fingerprints.get(folder, set()) & set(fingerprints)
+
+    def bytes_since(self, moment: datetime) -> int:
+        return sum(file.size_bytes for file in self.files)
 
     def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         return [

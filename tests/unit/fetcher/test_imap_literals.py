@@ -45,14 +45,14 @@ def fault(said: bytes, *uids: int) -> tuple[str, dict[int, bytes | Overlong]]:
 
 def test_two_commands_may_be_answered_before_either_is_done() -> None:
     script = Script(
-        b"* 3 FETCH (UID 9 BODY[] {3}\r\nnin)\r\n* 1 FETCH (UID 4 BODY[] {3}\r\nfou)\r\n"
+        b"* 3 FETCH (UID 9 BODY[] {3}\r\nend)\r\n* 1 FETCH (UID 4 BODY[] {3}\r\nfou)\r\n"
         b"* 2 FETCH (UID 5 BODY[] {3}\r\nfiv)\r\nL2 OK done\r\nL1 OK done\r\n"
     )
     asked = sections(script)
 
     asked.ask([4, 5, 9])
 
-    assert asked.given == {4: b"fou", 5: b"fiv", 9: b"nin"}
+    assert asked.given == {4: b"fou", 5: b"fiv", 9: b"end"}
     assert script.sent == [
         b"L1 UID FETCH 4:5 (UID BODY.PEEK[])\r\n",
         b"L2 UID FETCH 9 (UID BODY.PEEK[])\r\n",
