@@ -21,6 +21,7 @@ _EXAMPLES: Mapping[str, object] = {
     "org": "acme",
     "tls_ca": "/etc/ssl/certs/own-ca.pem",
     "folder": "INBOX",
+    "bytes_per_day": "2GB",
     "path": "/srv/mail/intake/Maildir",
     "password": {"file": "/etc/postroom/secrets/mailbox"},
     "name": "Acme GmbH",

@@ -192,24 +192,14 @@ def settle_places(
     `held` are the copies that only the quarantine got.  Raises SourceUnavailable when the source went away;
     what it did before is met again and done again.
     """
-    refused = _settle(taken, inbox, settle, now)
-    return _settle(held, inbox, partial(settle, held=True), now) or refused
-
-
-def _settle(
-    places: Sequence[Place],
-    inbox: Inbox,
-    settle: Callable[[Sequence[Place]], Sequence[Place]],
-    now: Callable[[], datetime],
-) -> str:
-    if not places:
-        return ""
-    try:
-        done = settle(places)
-    except SettleFailed as error:
-        _log.error("not settled", source=places[0].source, code=error.code, error=str(error))
-        return str(error)
+    done, refused = list[Place](), ""
+    for places, letting_go in ((taken, settle), (held, partial(settle, held=True))):
+        try:
+            done += letting_go(places) if places else ()
+        except SettleFailed as error:
+            _log.error("not settled", source=places[0].source, code=error.code, error=str(error))
+            refused = str(error)
     if done:
         inbox.settled(done, now())
-        _log.info("settled", source=places[0].source, copies=len(done))
-    return ""
+        _log.info("settled", source=done[0].source, copies=len(done))
+    return refused
