@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from postroom.app.compose import App
+from postroom.app.tokens import keeper_for
 from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
 from postroom.core.routing import Rule, address_pattern
 from postroom.db.memory import SourceMemory
@@ -75,7 +76,8 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool) -> SourceKit:
 
     spool = app.spool / mailbox.name
     limits = app.settings.limits
-    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only)
+    bearer = keeper_for(app.database, app.settings, mailbox, app.now)
+    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only, bearer=bearer)
     return SourceKit(
         name=mailbox.name,
         kind="imap",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _NOT_YET = {
-    "idle", "preset", "oauth", "webhook", "retention", "web", "label", "failed",
+    "idle", "webhook", "retention", "web", "label", "failed",
 }  # fmt: skip
 
 

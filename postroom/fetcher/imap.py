@@ -10,6 +10,7 @@ from postroom.config.settings import Action, Mailbox
 from postroom.core.limits import Limits
 from postroom.core.places import Cursor, Place
 from postroom.errors import FolderRefused
+from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_connection import Connection, Opened
@@ -31,7 +32,8 @@ class ImapSource:
     """The mails of one mailbox, folder after folder.
 
     `spool` is the folder for the files of one batch.  With `read_only` (a dry run) the folders are opened by
-    EXAMINE, nothing is remembered, and `settle` settles nothing.  One thread uses it at a time.
+    EXAMINE, nothing is remembered, and `settle` settles nothing.  `bearer` has the token of a mailbox that is
+    opened by OAuth 2.0.  One thread uses it at a time.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class ImapSource:
         *,
         now: Callable[[], datetime] = utc_now,
         read_only: bool = False,
+        bearer: Bearer | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._now = now
         self._dry = read_only
-        self._connection = Connection(settings)
+        self._connection = Connection(settings, bearer)
         self._spool = Spool(spool)
 
     @property

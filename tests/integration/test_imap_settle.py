@@ -21,13 +21,13 @@ from tests.servers.memory import MemoryInRam
 
 @pytest.fixture(scope="module")
 def without_move() -> Iterator[Dovecot]:
-    with running_dovecot("IMAP4rev1 UIDPLUS") as server:
+    with running_dovecot(capability="IMAP4rev1 UIDPLUS") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def without_uidplus() -> Iterator[Dovecot]:
-    with running_dovecot("IMAP4rev1") as server:
+    with running_dovecot(capability="IMAP4rev1") as server:
         yield server
 
 

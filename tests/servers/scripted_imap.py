@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socketserver
 import threading
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
+from postroom.config.masked import Secret
+from postroom.config.settings import Action, After, Mailbox, Recipients, Tls, Zone
 
 REFUSES = "NO"
 HANGS_UP = "BYE"
@@ -20,7 +22,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     """One INBOX; `moods` says per UID how a FETCH of its size or body goes wrong.
 
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
-    meets, and none after it.
+    meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
+    led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
     """
 
     daemon_threads = True
@@ -34,6 +37,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.once = ""
         self.refuses_searches = False
         self.fetches: list[str] = []
+        self.says: dict[str, str] = {}
+        self.told: list[bytes] = []
+        self.challenge = b""
 
     @property
     def mailbox(self) -> Mailbox:
@@ -92,6 +98,13 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, command: str) -> str:
         """Write the untagged answers and return the tagged one; "" to hang up."""
+        verb = command.partition(" ")[0]
+        if verb == "AUTHENTICATE":
+            self._lead(b"")
+            if self._imap.challenge:
+                self._lead(self._imap.challenge)
+        if verb in self._imap.says:
+            return self._imap.says[verb]
         if command.startswith("CAPABILITY"):
             self.wfile.write(b"* CAPABILITY IMAP4rev1\r\n")
         elif command.startswith(("EXAMINE", "SELECT")):
@@ -105,6 +118,10 @@ class _Session(socketserver.StreamRequestHandler):
         elif command.startswith("UID FETCH"):
             return self._fetch(command)
         return "OK done"
+
+    def _lead(self, challenge: bytes) -> None:
+        self.wfile.write(b"+ " + base64.b64encode(challenge) + b"\r\n")
+        self._imap.told.append(base64.b64decode(self.rfile.readline()))
 
     def _search(self, command: str) -> str:
         if self._imap.refuses_searches:
