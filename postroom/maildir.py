@@ -25,6 +25,7 @@ _READ: tuple[Shelf, ...] = ("new", "cur")
 _counter = itertools.count(1)
 _LEADING_SECONDS = re.compile(r"\d+")
 _SECONDS = 10  # digits of the time in nearly every name, from the year 2001 to 2286
+_USUAL = re.compile(r"[0-9]{10}\.")
 _PADDING = "0" * 10
 _INFO = re.compile(r":[12],[A-Za-z]*\Z")
 
@@ -129,7 +130,7 @@ def listing(folder: Path, shelf: Shelf) -> list[str]:
     Sub-folders, dot files, links and other things that are no mail are left out; no file is opened or
     examined one by one, so that a hundred thousand are listed quickly.  Raises MaildirUnusable.
     """
-    return sorted(_names(folder, shelf), key=_age)
+    return _oldest_first(list(_names(folder, shelf)))
 
 
 def oldest(folder: Path, shelf: Shelf, *, most: int, after: str = "") -> list[str]:
@@ -218,8 +219,13 @@ def way_out(error: OSError, path: Path) -> str:
 def _names(folder: Path, shelf: Shelf) -> Iterator[str]:
     with explained("list", folder / shelf), os.scandir(folder / shelf) as entries:
         for entry in entries:
-            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
-                yield entry.name
+            if (name := entry.name)[0] != "." and entry.is_file(follow_symlinks=False):
+                yield name
+
+
+def _oldest_first(names: list[str]) -> list[str]:
+    """Sort `names` by age; where all are usual ones, their own order is that, and much quicker."""
+    return sorted(names, key=None if all(map(_USUAL.match, names)) else _age)
 
 
 def _is_file(path: Path) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 from postroom.app.archive import bucket_steps, open_store
 from postroom.app.database import database_name, is_there, knows_org, require_creatable, try_database
 from postroom.app.maildir_check import maildir_steps
-from postroom.config.settings import Recipients, Settings
+from postroom.app.tokens import keeper_of
+from postroom.config.settings import Mailbox, Recipients, Settings
 from postroom.errors import PinnedOrgMissing, PostroomError
 from postroom.fetcher.probe import Step, probe
 
@@ -32,7 +33,7 @@ def trials(settings: Settings) -> Iterator[Trial]:
     """
     for mailbox in settings.mailbox.values():
         title = f"mailbox {mailbox.name}: {mailbox.user} at {mailbox.host}:{mailbox.port}"
-        yield Trial(title, is_source=True, steps=chain(probe(mailbox), _org(settings, mailbox.recipients)))
+        yield Trial(title, is_source=True, steps=_mailbox(settings, mailbox))
     for folder in settings.maildir.values():
         steps = chain(maildir_steps(folder), _org(settings, folder.recipients))
         yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=steps)
@@ -43,6 +44,16 @@ def trials(settings: Settings) -> Iterator[Trial]:
         return
     archive = Path(settings.storage.url.removeprefix("file://"))
     yield Trial(f"archive: {archive}", is_source=False, steps=_archive(settings, archive))
+
+
+def _mailbox(settings: Settings, mailbox: Mailbox) -> Iterator[Step]:
+    """Go into a mailbox; a token that is due is renewed, and the new one kept, as a poll would."""
+    try:
+        with keeper_of(settings, mailbox) as bearer:
+            yield from probe(mailbox, bearer)
+    except PostroomError as error:
+        yield Step("token", str(error), error)
+    yield from _org(settings, mailbox.recipients)
 
 
 def _org(settings: Settings, recipients: Recipients) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
+from postroom.app.tokens import keeper_for
 from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
 from postroom.core.routing import Rule, address_pattern
 from postroom.db.keeping import SqlKept
@@ -85,7 +86,12 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking
     spool, keep_seconds = app.spool / mailbox.name, mailbox.after.delete_after_seconds
     limits = app.settings.limits
     memory = SourceMemory(app.database, mailbox.name, app.now)
-    make = partial(ImapSource, mailbox, spool, limits, now=app.now, read_only=read_only, memory=memory)
+    bearer = keeper_for(app.database, app.settings, mailbox, app.now)
+
+    def make() -> ImapSource:
+        source = ImapSource(mailbox, spool, limits, now=app.now, read_only=read_only, bearer=bearer)
+        return source.with_memory(memory)
+
     return SourceKit(
         name=mailbox.name,
         kind="imap",

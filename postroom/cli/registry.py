@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "documents": _entry("documents", "documents", "List the documents, or write one out."),
     "explain": _entry("explain", "explain", "Tell the whole story of one mail."),
     "quarantine": _entry("quarantine", "quarantine", "List, assign and drop mails that no org got."),
+    "oauth": _entry("oauth", "oauth", "Log in for a mailbox that is opened by OAuth 2.0."),
     "db": _entry("schema", "db", "Bring the database to the newest schema."),
     "setup": _entry("setup", "setup", "Tell Postfix to hand mail to postroom."),
     "completion": _entry("completion", "completion", "Print the shell completion script."),

@@ -12,7 +12,9 @@ from postroom import __version__
 from postroom.app.archive import open_store
 from postroom.app.compose import App
 from postroom.app.sources import source_names
+from postroom.app.tokens import token_lives
 from postroom.cli.context import opened, read_config
+from postroom.cli.status_tokens import token_answer, token_line, token_troubles
 from postroom.cli.tables import age, iso, json_line, shown, table
 from postroom.cli.words import counted
 from postroom.config.settings import Settings
@@ -75,7 +77,7 @@ def look(app: App, now: datetime) -> Answer:
 
 def without_database(settings: Settings, error: PostroomError) -> Answer:
     """Return what can be said while the database is away: intake stands still, so every source fails."""
-    unknown = {"last_success": None, "lag_seconds": None, "today": None, "failed": None}
+    unknown = {"last_success": None, "lag_seconds": None, "today": None, "failed": None, "token": None}
     trouble = _error({"code": error.code, "message": str(error), "fix": error.fix})
     return {
         "sources": [
@@ -115,6 +117,7 @@ def sentence(answer: Answer) -> str:
 def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     polls = reading_status.last_polls(app.database)
+    lives = token_lives(app, now)
     answers = []
     for name, kind in source_names(app, polls).items():
         poll = polls.get(name)
@@ -129,6 +132,7 @@ def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]
                 "today": reading_status.copies_since(app.database, name, midnight),
                 "failed": failed.get(name, 0),
                 "error": _error(error) if error else None,
+                "token": token_answer(lives.get(name)),
             }
         )
     return answers
@@ -155,6 +159,7 @@ def _troubles(answer: Answer) -> Iterator[str]:
     if failing and answer["database"] == "ok":
         verb = "needs" if len(failing) == 1 else "need"
         yield f"{_called(failing)} {verb} attention"
+    yield from token_troubles(answer["sources"])
     if answer["failed"]:
         yield f"{counted(answer['failed'], 'message')} failed"
     if answer["quarantine"]:
@@ -185,6 +190,8 @@ def _show(answer: Answer, trouble: PostroomError | None) -> None:
     for source in answer["sources"]:
         if source["error"] and answer["database"] == "ok":
             _show_error(source["name"], source["error"])
+    tokens = [token_line(source) for source in answer["sources"] if source["token"]]
+    click.echo("\n".join(["", *tokens]) if tokens else "", nl=bool(tokens))
     click.echo()
     _show_rest(answer, trouble)
 

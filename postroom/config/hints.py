@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _NOT_YET = {
-    "preset", "oauth", "webhook", "retention", "web",
+    "webhook", "retention", "web",
 }  # fmt: skip
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from postroom.config import checks, database, relay, sections, sources
+from postroom.config import checks, database, oauth, relay, sections, sources
 from postroom.config import schema as s
 from postroom.config.env import merge_env
 from postroom.config.find import read_all
+from postroom.config.masked import Secret
 from postroom.config.notes import Notes
+from postroom.config.oauth_keys import ENCRYPTION_KEY, FLOW
 from postroom.config.reader import Context, Secrets, Table
 from postroom.config.settings import Orgs, Settings
 from postroom.config.tree import Tree, merge
@@ -108,7 +110,16 @@ def _settings(tree: Tree, context: Context, notes: Notes) -> Settings:
         mailbox={name: built for name, (_, built) in mailbox.items()},
         maildir={name: built for name, (_, built) in maildir.items()},
         relay=relay.relay(tree, table(relay.SECTION), maildir, limits),
+        oauth_key=_oauth_key(table("oauth"), mailbox),
     )
+
+
+def _oauth_key(table: Table, mailboxes: checks.Mailboxes) -> Secret | None:
+    """Return what encrypts the tokens; a mailbox that has tokens cannot be without it."""
+    needing = [each for each, built in mailboxes.values() if built.oauth]
+    if needing and not table.has(ENCRYPTION_KEY):
+        needing[0].fault(FLOW, "needs oauth.key, which encrypts the tokens", "postroom oauth key makes one")
+    return oauth.encryption_key(table)
 
 
 def _families(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
+from postroom.config.mail_values import is_loopback
 from postroom.config.toml import written
 from postroom.config.values import Kind, ValueFault, commas, named, plain
 
@@ -43,6 +45,34 @@ def network() -> Kind[IPv4Network | IPv6Network]:
             ) from error
 
     return Kind(parse)
+
+
+def web_address() -> Kind[str]:
+    """Return the kind of an https address; http is for this machine only, since a secret goes there."""
+
+    def parse(raw: object) -> str:
+        text = plain(raw, "an address such as https://id.example/token")
+        parsed = _split(text)
+        if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.hostname:
+            raise ValueFault(f"{written(text)} is no web address", "write it like https://id.example/token")
+        if parsed.username is not None or parsed.fragment:
+            raise ValueFault(f"{written(text)} holds a user or a #fragment", "leave it out")
+        if parsed.scheme == "http" and not is_loopback(parsed.hostname):
+            raise ValueFault(f"{written(text)} would send a secret unencrypted", "write https://")
+        return text
+
+    return Kind(parse)
+
+
+def _split(text: str) -> SplitResult | None:
+    if re.search(r"[^\x21-\x7e]", text):
+        return None
+    try:
+        parsed = urlsplit(text)
+        _ = parsed.port  # raises for one that is no number
+    except ValueError:
+        return None
+    return parsed
 
 
 def _place(text: str) -> Listening:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from postroom.config.masked import Secret
 from postroom.config.notes import Notes, Where
 from postroom.config.schema import OWN, Key
 from postroom.config.secrets import SecretSpec, resolve
-from postroom.config.settings import Secret
 from postroom.config.toml import bare, spelled
 from postroom.config.tree import Cell, Part, Tree
 from postroom.config.values import ValueFault
@@ -78,7 +78,7 @@ class Table:
         """Return the value of `key`; `default` replaces the schema's.  A fault is noted, not raised."""
         cell = self._cells.get(key.leaf)
         raw = cell.raw if cell else key.default if default is None else default
-        if cell is None and key.required:
+        if cell is None and key.required and default is None:
             self.fault(key, "is missing", f'add {key.leaf} = "...": {key.meaning}')
         try:
             value = key.kind.parse(raw)

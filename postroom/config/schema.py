@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from postroom.config import config_key, relay_keys
+from postroom.config import config_key, oauth_keys, relay_keys
 from postroom.config import mail_values as mail
 from postroom.config import values as v
 from postroom.config.secrets import secret
@@ -212,9 +212,8 @@ def _all(value: object) -> list[Key[Any]]:
     return [value] if isinstance(value, Key) else []
 
 
-ALL: tuple[Key[Any], ...] = tuple(
-    key for each in [*globals().values(), *vars(relay_keys).values()] for key in _all(each)
-)
+_KEPT = (*globals().values(), *vars(oauth_keys).values(), *vars(relay_keys).values())
+ALL: tuple[Key[Any], ...] = tuple(key for each in _KEPT for key in _all(each))
 SECTIONS = tuple(dict.fromkeys(key.section for key in ALL))  # TOP first, then every table
 
 

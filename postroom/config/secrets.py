@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroom.config.settings import Secret
+from postroom.config.masked import Secret
 from postroom.config.toml import spelled
 from postroom.config.values import Kind, ValueFault, named
 from postroom.errors import SecretFault
@@ -29,6 +29,7 @@ class SecretSpec:
 
     way: str
     words: tuple[str, ...]
+    many_lines: bool = False
 
     def __repr__(self) -> str:
         return f"SecretSpec({self.masked})"
@@ -44,14 +45,14 @@ class SecretSpec:
         return f"{{ {self.way} = {spelled(self.words[0])} }}"
 
 
-def secret() -> Kind[SecretSpec]:
+def secret(*, many_lines: bool = False) -> Kind[SecretSpec]:
     """Return the kind of a secret; in a variable it is always a literal."""
-    return Kind(_parse, secret=True)
+    return Kind(lambda raw: _parse(raw, many_lines=many_lines), secret=True)
 
 
-def _parse(raw: object) -> SecretSpec:
+def _parse(raw: object, *, many_lines: bool) -> SecretSpec:
     if isinstance(raw, str):
-        return SecretSpec("literal", (_clean(raw, "the secret"),))
+        return SecretSpec("literal", (_clean(raw, "the secret", many_lines=many_lines),), many_lines)
     if not isinstance(raw, dict):
         raise ValueFault(f"must be a secret, not {named(raw)}", _WAYS_HINT)
     if len(raw) != 1 or next(iter(raw)) not in _WAYS:
@@ -66,13 +67,15 @@ def _parse(raw: object) -> SecretSpec:
         raise ValueFault(f"{way} must not hold a NUL", key=way)
     if way == "credential" and ("/" in where or where in {".", ".."}):
         raise ValueFault("a credential is a name, not a path", key=way)
-    return SecretSpec(way, tuple(words))
+    return SecretSpec(way, tuple(words), many_lines)
 
 
-def _clean(text: str, what: str) -> str:
+def _clean(text: str, what: str, *, many_lines: bool) -> str:
     if not text:
         raise ValueFault(f"{what} is empty")
-    if re.search(r"[\x00\r\n]", text):
+    if "\0" in text:
+        raise ValueFault(f"{what} holds a NUL")
+    if not many_lines and re.search(r"[\r\n]", text):
         raise ValueFault(f"{what} has more than one line")
     return text
 
@@ -80,7 +83,8 @@ def _clean(text: str, what: str) -> str:
 def resolve(spec: SecretSpec, folder: Path, environ: Mapping[str, str]) -> Secret:
     """Fetch the secret; a relative file lies in `folder`, line ends after it are cut.  Raises SecretFault."""
     try:
-        return Secret(_clean(_fetch(spec, folder, environ).rstrip("\r\n"), "the secret"))
+        text = _fetch(spec, folder, environ).rstrip("\r\n")
+        return Secret(_clean(text, "the secret", many_lines=spec.many_lines))
     except ValueFault as fault:
         raise SecretFault(f"{spec.masked}: {fault.message}", fix=fault.hint) from fault
 

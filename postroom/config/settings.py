@@ -8,24 +8,12 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from postroom.config.masked import Secret
+from postroom.config.oauth_settings import OAuth
 from postroom.core.limits import Limits
 from postroom.core.rules import DEFAULT_RULES, NO_CHANGES, Changes, Rules
 
 Network = IPv4Network | IPv6Network
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Secret:
-    """A password that no repr, log line or traceback shows."""
-
-    _value: str
-
-    def reveal(self) -> str:
-        """Return the secret itself; call it only where it is sent."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('********')"
 
 
 class Tls(StrEnum):
@@ -111,6 +99,7 @@ class Mailbox:
     documents: Changes = NO_CHANGES
     idle: bool = True
     bytes_per_day: int | None = None
+    oauth: OAuth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +219,10 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything `postroom.toml`, the environment and the defaults say together."""
+    """Everything `postroom.toml`, the environment and the defaults say together.
+
+    `oauth_key` holds the keys that tokens are encrypted with, the one for new tokens first.
+    """
 
     state_dir: Path
     orgs: Orgs
@@ -244,3 +236,4 @@ class Settings:
     mailbox: Mapping[str, Mailbox] = field(default_factory=dict)
     maildir: Mapping[str, MaildirFolder] = field(default_factory=dict)
     relay: Relay | None = None
+    oauth_key: Secret | None = None

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from postroom.config import schema as s
 from postroom.config.mail_values import is_loopback
+from postroom.config.oauth import oauth, preset_of
+from postroom.config.oauth_keys import PRESET
 from postroom.config.reader import Table
 from postroom.config.sections import documents
 from postroom.config.settings import Action, After, Mailbox, MaildirFolder, Recipients, Tls, Zone
@@ -41,9 +43,10 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
     """Return one mailbox; `literal_domain` is True where orgs.address names the domain, as to_cc needs."""
     tls = table.take(s.MAILBOX_TLS)
     folders = _folders(table)
+    preset = preset_of(table)
     built = Mailbox(
         name=table.name,
-        host=table.take(s.MAILBOX_HOST),
+        host=table.take(s.MAILBOX_HOST, preset.host if preset else None),
         port=table.take(s.MAILBOX_PORT, IMAPS_PORT if tls is Tls.IMPLICIT else IMAP_PORT),
         user=table.take(s.MAILBOX_USER),
         password=table.take_secret(s.MAILBOX_PASSWORD),
@@ -59,8 +62,10 @@ def mailbox(table: Table, *, literal_domain: bool) -> Mailbox:
         documents=documents(table, s.MAILBOX_DOCUMENTS),
         idle=table.take(s.MAILBOX_IDLE),
         bytes_per_day=table.take(s.MAILBOX_BYTES_PER_DAY),
+        oauth=oauth(table, preset),
     )
     _check_encryption(table, built)
+    _check_login(table, built)
     return built
 
 
@@ -128,18 +133,26 @@ def _recipients(table: Table, keys: RecipientKeys, *, literal_domain: bool) -> R
     return found
 
 
+def _check_login(table: Table, built: Mailbox) -> None:
+    if built.oauth is not None and table.has(s.MAILBOX_PASSWORD):
+        table.fault(s.MAILBOX_PASSWORD, "stands beside oauth", "keep one of the two")
+    elif built.oauth is None and not table.has(s.MAILBOX_PASSWORD):
+        table.warn(s.MAILBOX_PASSWORD, "is not set, so the login will be refused")
+    elif built.oauth is None and table.take(PRESET) == "microsoft365":
+        table.warn(PRESET, "Microsoft 365 takes no passwords over IMAP: add an oauth table")
+
+
 def _check_encryption(table: Table, built: Mailbox) -> None:
     if not table.is_sound(s.MAILBOX_HOST, s.MAILBOX_TLS):
         return
     in_clear = built.tls is Tls.OFF and not is_loopback(built.host)
-    if in_clear and table.has(s.MAILBOX_PASSWORD):
+    if in_clear and (table.has(s.MAILBOX_PASSWORD) or built.oauth):
         hint = 'tls = "implicit" or "starttls"; "off" is for this machine only'
-        table.fault(s.MAILBOX_TLS, f"would send the password to {built.host} unencrypted", hint)
+        what = "token" if built.oauth else "password"
+        table.fault(s.MAILBOX_TLS, f"would send the {what} to {built.host} unencrypted", hint)
     elif in_clear:
         table.warn(s.MAILBOX_TLS, f"mail travels from {built.host} unencrypted")
     if built.tls is not Tls.OFF and not built.tls_verify:
         table.warn(
             s.MAILBOX_TLS_VERIFY, f"whoever sits between can pass for {built.host} and read the password"
         )
-    if not table.has(s.MAILBOX_PASSWORD):
-        table.warn(s.MAILBOX_PASSWORD, "is not set, so the login will be refused")

@@ -31,6 +31,8 @@ _EXAMPLES: Mapping[str, object] = {
     "tls_key": "/etc/ssl/private/intake.key",
     "max_message": "50MB",
     "processes": 2,
+    "preset": "gmail",
+    "key": {"file": "/etc/postroom/secrets/oauth-key"},
 }
 
 
@@ -74,7 +76,7 @@ def template(answers: Answers) -> str:
         _rule("where things go, and how much of a mail is looked at"),
         *(
             _block(section, section, None)
-            for section in ("db", "storage", "jobs", "limits", "documents", "log")
+            for section in ("oauth", "db", "storage", "jobs", "limits", "documents", "log")
         ),
     ]
     return "\n".join(blocks)
@@ -89,7 +91,8 @@ def _block(section: str, table: str, values: Mapping[str, object] | None) -> str
     head = [f"[{table}]" if values is not None else f"# [{table}]"] if table else []
     known = s.section(section)
     given = [f"{leaf} = {spelled(value)}" for leaf, value in (values or {}).items()]
-    # An org's or a source's own [….documents] has the keys of [documents], which stand here once.
+    # An org's or a source's own [….documents] has the keys of [documents], which stand here once; a mailbox's
+    # [….oauth] takes the place of its password, and the how-to pages have it whole.
     rest = [_comment(key) for leaf, key in known.items() if leaf not in (values or {}) and "." not in leaf]
     return "\n".join([*head, *given, *rest, ""])
 

@@ -163,3 +163,15 @@ class Lease(Base):
     holder: Mapped[str]
     leased_until: Mapped[datetime]
     token: Mapped[int]
+
+
+class OAuthToken(Base):
+    """The token of one source, encrypted; `generation` goes up with every token that takes its place."""
+
+    __tablename__ = "oauth_token"
+    source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    generation: Mapped[int]
+    updated_at: Mapped[datetime]

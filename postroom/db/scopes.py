@@ -21,10 +21,10 @@ from postroom.db.ids import NOBODY
 TENANT_TABLES: Final = ("inbound_message", "part", "document", "outbox", "sighting")
 """The tables whose rows belong to one org each."""
 
-FENCED_TABLES: Final = (*TENANT_TABLES, "quarantine")
-"""Those and the quarantine, whose mails belong to nobody until an operator gives them to an org."""
+FENCED_TABLES: Final = (*TENANT_TABLES, "quarantine", "oauth_token")
+"""Those, the quarantine, whose mails are nobody's until an operator gives them to an org, and the tokens."""
 
-BY_SOURCE: Final = ("sighting", "quarantine")
+BY_SOURCE: Final = ("sighting", "quarantine", "oauth_token")
 """The fenced tables that a source's own work may see as far as they name that source."""
 
 _KEY = "postroom_scope"

@@ -29,6 +29,13 @@ from postroom.errors.database import (
     SchemaMismatch,
 )
 from postroom.errors.decoders import DecoderDied, DecoderUnavailable
+from postroom.errors.oauth import (
+    CredentialRejected,
+    LoginNeeded,
+    TokenServerFault,
+    TokenServerUnreachable,
+    TokenUnreadable,
+)
 from postroom.errors.outside import (
     ConnectFailed,
     DnsFailed,
@@ -40,6 +47,7 @@ from postroom.errors.outside import (
     RelayBroken,
     RelayUnusable,
     ServerFault,
+    SessionRefused,
     SettleFailed,
     SourceChanged,
     SourceUnavailable,
@@ -65,6 +73,7 @@ __all__ = [
     "BucketUnusable",
     "ConfigFault",
     "ConnectFailed",
+    "CredentialRejected",
     "DatabaseCorrupt",
     "DatabaseLoginRefused",
     "DatabaseRightsMissing",
@@ -80,6 +89,7 @@ __all__ = [
     "FolderRefused",
     "LeaseLost",
     "Locked",
+    "LoginNeeded",
     "LoginRefused",
     "MailUnreadable",
     "MaildirUnusable",
@@ -99,6 +109,7 @@ __all__ = [
     "SecretFault",
     "ServerFault",
     "ServiceSilent",
+    "SessionRefused",
     "SettleFailed",
     "SourceChanged",
     "SourceUnavailable",
@@ -108,6 +119,9 @@ __all__ = [
     "StoreUnavailable",
     "StoreUnreachable",
     "TlsFailed",
+    "TokenServerFault",
+    "TokenServerUnreachable",
+    "TokenUnreadable",
     "TransientError",
     "Unextractable",
     "Unroutable",

@@ -68,10 +68,10 @@ class TlsFailed(SourceUnavailable):
 
 
 class LoginRefused(SourceUnavailable):
-    """The mail server refused user and password.
+    """The mail server refused user and password, or user and token.
 
     Check both. Where the account has two-factor login, an app password is needed; Microsoft 365 takes no
-    passwords at all.
+    passwords at all, but tokens: docs/how-to/microsoft-365.md. A token must be the one of this very user.
     """
 
     code = "E-IMAP-AUTH"
@@ -94,6 +94,18 @@ class ServerFault(SourceUnavailable):
     """
 
     code = "E-IMAP-SERVER"
+
+
+class SessionRefused(ServerFault):
+    """The mail server takes the login, but gives this user no session.
+
+    Nothing is wrong with password or token. Either too many connections are open, and it works again when
+    some are closed; or, at Microsoft 365 ("User is authenticated but not connected"), the login has no right
+    to this mailbox: docs/how-to/microsoft-365.md says how it gets one.
+    """
+
+    code = "E-IMAP-SESSION"
+    exit = Exit.TEMPORARY
 
 
 class MailUnreadable(ServerFault):

@@ -11,6 +11,7 @@ from postroom.config.settings import Action, After, Mailbox
 from postroom.core.limits import Limits
 from postroom.core.places import Cursor, Place
 from postroom.errors import FolderRefused
+from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_budget import budget_of_today
@@ -41,8 +42,8 @@ class ImapSource:
     """The mails of one mailbox, folder after folder.
 
     `spool` is the folder for the files of one batch.  With `read_only` (a dry run) the folders are opened by
-    EXAMINE, nothing is remembered, and `settle` settles nothing.  `memory` is asked before mails are settled
-    that an earlier poll took.  One thread uses it at a time.
+    EXAMINE, nothing is remembered, and `settle` settles nothing.  `bearer` has the token of a mailbox that is
+    opened by OAuth 2.0.  One thread uses it at a time.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class ImapSource:
         *,
         now: Callable[[], datetime] = utc_now,
         read_only: bool = False,
-        memory: Memory | None = None,
+        bearer: Bearer | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._now = now
         self._dry = read_only
-        self._memory = memory
-        self._connection = Connection(settings)
+        self._memory: Memory | None = None
+        self._connection = Connection(settings, bearer)
         self._spool = Spool(spool)
         self._uid_next: int | None = None
 
@@ -126,6 +127,11 @@ class ImapSource:
             return now
         highest = Cursor(opened.folder, now, last_uid=0, since=None, since_until_uid=opened.uid_next - 1)
         return now + GENERATION if was_rolled_back(self._memory, highest) else now
+
+    def with_memory(self, memory: Memory) -> ImapSource:
+        """Return the source itself, which asks `memory` before it settles what an earlier poll took."""
+        self._memory = memory
+        return self
 
     @property
     def host(self) -> str:

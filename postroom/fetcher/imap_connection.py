@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from threading import Timer
 from typing import Any, TypeVar
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
 
 from postroom.config.settings import Mailbox
 from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_cursor import GENERATION
+from postroom.fetcher.imap_deadline import within
 from postroom.fetcher.imap_idle import Idle
+from postroom.fetcher.imap_limits import session_refusal, session_refused
 from postroom.fetcher.imap_literals import Wire
 from postroom.fetcher.imap_login import log_in
 from postroom.fetcher.imap_open import READ_SECONDS, open_client
+from postroom.fetcher.imap_token_login import offer_token
 from postroom.fetcher.imap_words import peer, said
 
 _QUIET_SECONDS = 1.0  # a connection unused for longer is asked whether it still lives
@@ -50,8 +52,9 @@ class Opened:
 class Connection:
     """Opens itself when first asked, and anew after a break; one thread uses it at a time."""
 
-    def __init__(self, settings: Mailbox) -> None:
+    def __init__(self, settings: Mailbox, bearer: Bearer | None = None) -> None:
         self._settings = settings
+        self._bearer = bearer
         self._client: Any = None
         self._used = 0.0
         self._selected: tuple[str, bool] | None = None
@@ -60,7 +63,8 @@ class Connection:
     def ready(self) -> None:
         """Be logged in and out of IDLE; a connection that died since its last use is replaced.
 
-        Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, ServerFault.
+        Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, SessionRefused, ServerFault, and what the
+        bearer of a token raises.
         """
         self._end_idle()
         if self._client is not None and time.monotonic() - self._used > _QUIET_SECONDS:
@@ -69,10 +73,19 @@ class Connection:
             except (IMAPClientError, *BROKEN):
                 self._drop()
         if self._client is None:
+            self._client = self._logged_in()
+        self._used = time.monotonic()
+
+    def _logged_in(self) -> Any:
+        bearer = self._bearer
+        if bearer is None:
             client = open_client(self._settings)
             log_in(client, self._settings)
-            self._client = client
-        self._used = time.monotonic()
+            return client
+        token = bearer.token()  # first: where there is none, no mail server is bothered
+        client = open_client(self._settings)
+        log_in(client, self._settings, lambda opened: offer_token(opened, self._settings, token, bearer))
+        return client
 
     def ask(
         self,
@@ -84,7 +97,7 @@ class Connection:
         """Return the answer to one command; `doing` says in words what was wanted.
 
         `refused` is raised when the server says NO or BAD.  A broken connection is ServerFault, and the next
-        command opens a new one.
+        command opens a new one.  SessionRefused where the server gives this login no session.
         """
         if self._client is None:
             self.ready()
@@ -92,8 +105,12 @@ class Connection:
             answer = question(self._client)
         except BROKEN as error:
             self._drop()
+            if session_refused(said(error)):
+                raise session_refusal(self._settings, said(error)) from error
             raise ServerFault(f"{peer(self._settings)}: broke off while {doing}: {said(error)}") from error
         except IMAPClientError as error:
+            if session_refused(said(error)):
+                raise session_refusal(self._settings, said(error)) from error
             message = f"{peer(self._settings)} refused {doing}: server said {said(error)!r}"
             raise refused(message, fix=fix) from error
         self._used = time.monotonic()
@@ -122,7 +139,7 @@ class Connection:
         """
         is_answered = False
         try:
-            self.ask("a fetch", partial(_within, seconds, doing))
+            self.ask("a fetch", partial(within, seconds, doing))
             is_answered = True
         except ServerFault:  # a refusal; after a break it is dropped already
             is_answered = True
@@ -215,21 +232,6 @@ class Connection:
         client, self._client, self._selected, self._idle = self._client, None, None, None
         if client is not None:
             _shut(client)
-
-
-def _within(seconds: float, doing: Callable[[Wire], None], client: Any) -> None:
-    """Cut the connection when the time is over: a server that sends a byte a minute is never too late."""
-    watch = Timer(seconds, partial(_cut, client))
-    watch.start()
-    try:
-        doing(client._imap)  # noqa: SLF001 - the library has no way to read an answer bit by bit
-    finally:
-        watch.cancel()
-
-
-def _cut(client: Any) -> None:
-    with suppress(OSError):
-        client.socket().shutdown(socket.SHUT_RDWR)
 
 
 def _shut(client: Any) -> None:

@@ -1,43 +1,55 @@
-"""User and password to the server, never in the clear over a network, never into a fault's words."""
+"""Password or token to the server: never in the clear over a network, never into a fault's words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from postroom.config.settings import Mailbox, Tls
-from postroom.errors import LoginRefused, ServerFault
+from postroom.errors import LoginRefused, ServerFault, SourceUnavailable
+from postroom.fetcher.imap_limits import PASSING, session_refusal, session_refused
 from postroom.fetcher.imap_open import is_loopback
 from postroom.fetcher.imap_words import peer, said
 
-# RFC 5530 3: the password may be right, the server cannot say just now.
-_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
+Offer = Callable[[Any], None]
 _ATOM = re.compile(r"[A-Za-z0-9!#$&'+,./:;<=>?@^_`|~-]+")
 
 
-def log_in(client: Any, settings: Mailbox) -> None:
-    """Log in, or shut the connection.  Raises LoginRefused, ServerFault; neither shows the password."""
+def log_in(client: Any, settings: Mailbox, offer: Offer | None = None) -> None:
+    """Log in, or shut the connection; `offer` shows a token where the mailbox has one instead of a password.
+
+    Raises LoginRefused, SessionRefused, ServerFault, and what `offer` raises; none shows the password.
+    """
     try:
-        _log_in(client, settings)
-    except (LoginRefused, ServerFault):
+        _require_cover(client, settings)
+        if offer is not None:
+            offer(client)
+        else:
+            _show_password(client, settings)
+        client.normalise_times = False  # times with their zone, as the server gave them
+    except SourceUnavailable:
         with suppress(IMAPClientError, OSError):
             client.shutdown()
         raise
 
 
-def _log_in(client: Any, settings: Mailbox) -> None:
+def _require_cover(client: Any, settings: Mailbox) -> None:
     if settings.tls is Tls.OFF and not is_loopback(client):
+        what = "token" if settings.oauth else "password"
         raise LoginRefused(
-            f"{peer(settings)}: the password is not sent unencrypted over a network",
+            f"{peer(settings)}: the {what} is not sent unencrypted over a network",
             fix='tls = "implicit" (port 993) or tls = "starttls" (port 143)',
         )
+
+
+def _show_password(client: Any, settings: Mailbox) -> None:
     password = settings.password.reveal() if settings.password else ""
     try:
         _offer(client, settings.user, password)
-        client.normalise_times = False  # times with their zone, as the server gave them
     # The cause is cut off on purpose: it may hold the line that was sent.
     except (LoginError, IMAPClientError, OSError, ValueError) as error:
         raise _refusal(client, settings, error, password) from None
@@ -63,7 +75,9 @@ def _refusal(
         words = "the server takes ASCII passwords only"
     else:
         words = said(error).replace(password, "********") if password else said(error)
-    if isinstance(error, IMAPClientAbortError | OSError) or _PASSING.search(words):
+    if session_refused(words):
+        return session_refusal(settings, words)
+    if isinstance(error, IMAPClientAbortError | OSError) or PASSING.search(words):
         return ServerFault(f"{peer(settings)}: the login was broken off: {words}")
     return LoginRefused(f"{peer(settings)}: login refused: server said {words!r}", fix=_way_out(client))
 
@@ -73,7 +87,8 @@ def _way_out(client: Any) -> str:
         offered = {capability.decode("latin-1") for capability in client.capabilities()}
         mechanisms = sorted(word for word in offered if word.startswith("AUTH="))
         if mechanisms and not {"AUTH=PLAIN", "AUTH=LOGIN"} & set(mechanisms) and "LOGINDISABLED" in offered:
-            return (
-                f"the server offers {', '.join(mechanisms)} only: passwords are switched off for this account"
-            )
+            tokens = {"AUTH=XOAUTH2", "AUTH=OAUTHBEARER"} & set(mechanisms)
+            oauth = "; write an oauth table instead, see docs/how-to/microsoft-365.md" if tokens else ""
+            only = f"the server offers {', '.join(mechanisms)} only"
+            return f"{only}: passwords are switched off for this account{oauth}"
     return "correct `user` and `password`; where the account has two-factor login, make an app password"

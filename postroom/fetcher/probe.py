@@ -12,7 +12,8 @@ from typing import Any
 from imapclient.exceptions import IMAPClientError
 
 from postroom.config.settings import Action, Mailbox, Tls
-from postroom.errors import FolderRefused, PostroomError, SourceUnavailable
+from postroom.errors import FolderRefused, PostroomError
+from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_open import CONNECT_SECONDS, connect_fault, open_client, resolve
 
@@ -28,16 +29,19 @@ class Step:
     error: PostroomError | None = None
 
 
-def probe(settings: Mailbox) -> Iterator[Step]:
+def probe(settings: Mailbox, bearer: Bearer | None = None) -> Iterator[Step]:
     """Yield DNS, TCP, TLS, login, folders and after-action as they are tried; the first that fails ends it.
+
+    Where `bearer` has the tokens of a mailbox that is opened by OAuth 2.0, getting one is a step of its own.
 
     Nothing changes in the mailbox: folders are listed and opened by EXAMINE.  Raises nothing of its own.
     """
-    connection = Connection(settings)
+    connection = Connection(settings, bearer)
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("DNS", lambda: f"{settings.host} -> {', '.join(resolve(settings))}"),
         ("TCP", lambda: _tcp(settings)),
         ("TLS", lambda: _tls(settings)),
+        *([("token", lambda: _token(bearer))] if bearer else []),
         ("login", lambda: _login(connection, settings)),
         ("folders", lambda: _folders(connection, settings)),
         ("after", lambda: _after(connection, settings)),
@@ -46,7 +50,7 @@ def probe(settings: Mailbox) -> Iterator[Step]:
         for name, step in steps:
             try:
                 yield Step(name, step())
-            except SourceUnavailable as error:
+            except PostroomError as error:
                 yield Step(name, str(error), error)
                 return
     finally:
@@ -73,6 +77,11 @@ def _tls(settings: Mailbox) -> str:
         with suppress(IMAPClientError, OSError):
             client.logout()
     return f"{version}, certificate {'valid' if settings.tls_verify else 'NOT verified (tls_verify = false)'}"
+
+
+def _token(bearer: Bearer) -> str:
+    bearer.token()
+    return "there is one that is good"
 
 
 def _login(connection: Connection, settings: Mailbox) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from boto3.session import Session
 from botocore.config import Config
 
-from postroom.config.settings import Addressing, Bucket, Secret, Storage
+from postroom.config.masked import Secret
+from postroom.config.settings import Addressing, Bucket, Storage
 
 _ANY_REGION = "us-east-1"  # what services that know no regions call theirs
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.command import ENVIRONMENT
 from tests.databases import fresh_postgres, on_cluster_leg
-from tests.servers.fixtures import dovecot, moto, postfix_root, postgres, rgw
+from tests.servers.fixtures import dovecot, identity, moto, postfix_root, postgres, rgw, token_dovecot
 from tests.servers.postgres import PASSWORD
 
-__all__ = ["dovecot", "moto", "postfix_root", "postgres", "rgw"]
+__all__ = ["dovecot", "identity", "moto", "postfix_root", "postgres", "rgw", "token_dovecot"]
 
 
 @pytest.fixture(autouse=True)

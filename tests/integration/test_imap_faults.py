@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from postroom.config.settings import Mailbox, Secret, Tls
+from postroom.config.masked import Secret
+from postroom.config.settings import Mailbox, Tls
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.errors import (
     ConnectFailed,

@@ -34,7 +34,7 @@ def mailbox(dovecot: Dovecot) -> Mailbox:
 @pytest.fixture
 def kit(postroom: Postroom, mailbox: Mailbox, tmp_path: Path) -> Iterator[SourceKit]:
     memory = postroom.memory("orders")
-    source = ImapSource(mailbox, tmp_path / "imap", DEFAULT_LIMITS, memory=memory)
+    source = ImapSource(mailbox, tmp_path / "imap", DEFAULT_LIMITS).with_memory(memory)
     kept = SqlKept(postroom.database, "orders", "imap", postroom.clock)
     yield replace(postroom.kit(source), kept=kept, keep_seconds=30 * DAY)
     source.close()

@@ -29,7 +29,9 @@ def server() -> Iterator[ScriptedImap]:
 
 @pytest.fixture
 def source(server: ScriptedImap, postroom: Postroom, tmp_path: Path) -> Iterator[ImapSource]:
-    made = ImapSource(server.mailbox, tmp_path / "imap", DEFAULT_LIMITS, memory=postroom.memory("orders"))
+    made = ImapSource(server.mailbox, tmp_path / "imap", DEFAULT_LIMITS).with_memory(
+        postroom.memory("orders")
+    )
     yield made
     made.close()
 
@@ -86,7 +88,7 @@ def test_a_mail_that_has_the_uid_of_one_still_to_be_settled_is_not_touched(
     postroom: Postroom, dovecot: Dovecot, tmp_path: Path
 ) -> None:
     mailbox = replace(fresh_mailbox(dovecot), after=After(Action.DELETE))
-    source = ImapSource(mailbox, tmp_path / "imap", DEFAULT_LIMITS, memory=postroom.memory("orders"))
+    source = ImapSource(mailbox, tmp_path / "imap", DEFAULT_LIMITS).with_memory(postroom.memory("orders"))
     for number in (1, 2, 3):
         dovecot.deliver(mailbox.user, mail(f"<{number}@x>"))
     batches = source.batches(postroom.memory("orders"), limit=9)

@@ -22,13 +22,13 @@ from tests.servers.scripted_imap import ScriptedImap, scripted_imap
 
 @pytest.fixture(scope="module")
 def without_move() -> Iterator[Dovecot]:
-    with running_dovecot("IMAP4rev1 UIDPLUS") as server:
+    with running_dovecot(capability="IMAP4rev1 UIDPLUS") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def without_uidplus() -> Iterator[Dovecot]:
-    with running_dovecot("IMAP4rev1") as server:
+    with running_dovecot(capability="IMAP4rev1") as server:
         yield server
 
 

@@ -31,18 +31,18 @@ default_internal_group = {server_group}
 default_login_user = {login_user}
 default_vsz_limit = 0
 auth_failure_delay = 0
-auth_mechanisms = plain login
+auth_mechanisms = plain login{more_mechanisms}
 disable_plaintext_auth = no
 first_valid_uid = 1
 mail_location = maildir:~/Maildir
 mail_uid = {mail_user}
 mail_gid = {mail_group}
-mail_max_userip_connections = 50
+mail_max_userip_connections = {connections}
 login_log_format_elements = user=<%u> method=%m lport=%a mpid=%e session=<%{{session}}>
 ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
-passdb {{
+{passdb}passdb {{
   driver = passwd-file
   args = scheme=PLAIN {root}/users/%u
 }}
@@ -78,6 +78,19 @@ service stats {{
 }}
 """
 
+_TOKEN_PASSDB = """passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {root}/oauth2.conf
+}}
+"""
+_TOKEN_CONFIG = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
 _DOOR = """
   inet_listener door{number} {{
     address = 127.0.0.1
@@ -103,12 +116,24 @@ class Dovecot:
     """An IMAP server: implicit TLS on `tls_port`, plain and STARTTLS on `port`, users made on demand.
 
     `capability` is what it admits to be able to, where that should be less than it is.  `doors` are further
-    ports like `port`; the log says by which one a client came in.  `more` goes into its configuration.
+    ports like `port`; the log says by which one a client came in.  `more` goes into its configuration.  With
+    `introspection`, the address at which it asks whose a token is, it takes XOAUTH2 and OAUTHBEARER too.
+    `connections` is how many of them a user may have.
     """
 
-    def __init__(self, root: Path, capability: str = "", doors: int = 0, more: str = "") -> None:
+    def __init__(
+        self,
+        root: Path,
+        capability: str = "",
+        doors: int = 0,
+        more: str = "",
+        introspection: str = "",
+        connections: int = 50,
+    ) -> None:
         self.root = root
         self._more = more
+        self._connections = connections
+        self._introspection = introspection
         self._capability = capability
         self.doors = [free_port() for _ in range(doors)]
         self.port = free_port()
@@ -232,8 +257,12 @@ class Dovecot:
         self.certificates = self.certificates or make_certificates(self.root)
         self._own(self.root / "mail")
         as_root = os.geteuid() == 0
+        (self.root / "oauth2.conf").write_text(_TOKEN_CONFIG.format(url=self._introspection))
         config = _CONFIG.format(
             root=self.root,
+            connections=self._connections,
+            more_mechanisms=" xoauth2 oauthbearer" if self._introspection else "",
+            passdb=_TOKEN_PASSDB.format(root=self.root) if self._introspection else "",
             capability=f"imap_capability = {self._capability}" if self._capability else "",
             more=self._more,
             doors="".join(_DOOR.format(number=number, port=port) for number, port in enumerate(self.doors)),

@@ -11,15 +11,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
+from postroom.config.masked import Secret
+from postroom.config.settings import Action, After, Mailbox, Recipients, Tls, Zone
 from tests.servers import postfix as mta
 from tests.servers import postgres as postgresql
 from tests.servers import rgw as ceph
 from tests.servers.dovecot import LMTP_SERVER, PACKAGE, PASSWORD, Dovecot, found_version
+from tests.servers.identity import IdentityProvider, running_identity_provider
 from tests.servers.postfix import Postfix
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service, running_moto
@@ -35,13 +37,13 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @contextmanager
-def running_dovecot(capability: str = "", doors: int = 0, more: str = "") -> Iterator[Dovecot]:
-    """Run a Dovecot of its own as long as the block lasts."""
+def running_dovecot(**choices: Any) -> Iterator[Dovecot]:
+    """Run a Dovecot of its own as long as the block lasts, with these choices of its class."""
     if not found_version().startswith("2.3."):
         _missing(f"needs {PACKAGE}, version 2.3")
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
-        server = Dovecot(Path(root), capability, doors, more)
+        server = Dovecot(Path(root), **choices)
         try:
             server.start()
             yield server
@@ -55,6 +57,20 @@ def running_lmtp_dovecot(lmtp: str) -> Iterator[Dovecot]:
     if not LMTP_SERVER.exists():
         _missing("needs dovecot-lmtpd (Debian package)")
     with running_dovecot(more=lmtp) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def identity() -> Iterator[IdentityProvider]:
+    """A running identity provider, which every test finds in good order."""
+    with running_identity_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def token_dovecot(identity: IdentityProvider) -> Iterator[Dovecot]:
+    """A running Dovecot that asks this provider whose a token is; skipped or failed as Dovecot is."""
+    with running_dovecot(introspection=f"{identity.url}/introspect") as server:
         yield server
 
 

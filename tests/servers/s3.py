@@ -18,7 +18,8 @@ from boto3.session import Session
 from botocore.config import Config
 
 from postroom.config.archive import read_bucket
-from postroom.config.settings import Bucket, Secret, Storage
+from postroom.config.masked import Secret
+from postroom.config.settings import Bucket, Storage
 from postroom.storage.s3 import S3Store
 from postroom.storage.s3_client import Connection, Patience
 from tests.servers.waiting import free_port, wait_until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socketserver
 import threading
@@ -10,7 +11,8 @@ from contextlib import contextmanager, suppress
 from io import BufferedIOBase
 from typing import Final, cast
 
-from postroom.config.settings import Action, After, Mailbox, Recipients, Secret, Tls, Zone
+from postroom.config.masked import Secret
+from postroom.config.settings import Action, After, Mailbox, Recipients, Tls, Zone
 
 REFUSES = "NO"
 HANGS_UP = "BYE"
@@ -31,9 +33,12 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     """One INBOX; `moods` says per UID how a FETCH of its size or body goes wrong.
 
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
-    meets, and none after it.  `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, or ""
-    for not at all; `resting` are the ways to those who are in it.  Where it has `labels`, by UID, it is a
-    Gmail; unless it `keeps_labels`, it says OK to a label and forgets it.
+    meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
+    led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
+
+    `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, or "" for not at all; `resting`
+    are the ways to those who are in it.  Where it has `labels`, by UID, it is a Gmail; unless it `keeps_labels`,
+    it says OK to a label and forgets it.
     """
 
     daemon_threads = True
@@ -55,6 +60,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.uid_next = 0
         self.resting: list[BufferedIOBase] = []
         self.sessions = 0
+        self.says: dict[str, str] = {}
+        self.told: list[bytes] = []
+        self.challenge = b""
 
     @property
     def mailbox(self) -> Mailbox:
@@ -128,6 +136,13 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _answer(self, command: str) -> str:
         """Write the untagged answers and return the tagged one; "" to hang up."""
+        verb = command.partition(" ")[0]
+        if verb == "AUTHENTICATE":
+            self._lead(b"")
+            if self._imap.challenge:
+                self._lead(self._imap.challenge)
+        if verb in self._imap.says:
+            return self._imap.says[verb]
         answers = {
             "CAPABILITY": self._capability,
             "EXAMINE": self._select,
@@ -166,6 +181,10 @@ class _Session(socketserver.StreamRequestHandler):
             labels = " ".join(f'"{label}"' for label in (self._imap.labels or {}).get(uid, ()))
             self.wfile.write(f"* {number} FETCH (UID {uid} X-GM-LABELS ({labels}))\r\n".encode())
         return _DONE
+
+    def _lead(self, challenge: bytes) -> None:
+        self.wfile.write(b"+ " + base64.b64encode(challenge) + b"\r\n")
+        self._imap.told.append(base64.b64decode(self.rfile.readline()))
 
     def _search(self, command: str) -> str:
         if self._imap.refuses_searches:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY, new_id
-from postroom.db.machinery import Outbox, Quarantine, Sighting
+from postroom.db.machinery import OAuthToken, Outbox, Quarantine, Sighting
 from postroom.db.models import Base, Document, InboundMessage, Part
 from postroom.db.scopes import Unfenced
 from postroom.errors import DatabaseRightsMissing
@@ -127,6 +127,7 @@ def faults(two: TwoOrgs, held: int) -> Iterator[str]:
     if source_sees(two.database, "orders") != [two.acme, NOBODY] or source_sees(two.database, "other"):
         yield "sighting: not what the source saw"
     yield from _faults_of_quarantine(two, held)
+    yield from _faults_of_tokens(two)
 
 
 def _faults_of_quarantine(two: TwoOrgs, held: int) -> Iterator[str]:
@@ -143,6 +144,17 @@ def _faults_of_quarantine(two: TwoOrgs, held: int) -> Iterator[str]:
     with two.database.read(source="orders") as session:
         if list(session.scalars(mine)) != [held]:
             yield "quarantine: hidden from the source that it came by"
+
+
+def _faults_of_tokens(two: TwoOrgs) -> Iterator[str]:
+    mine = select(OAuthToken.source_name).where(OAuthToken.source_name == "orders")
+    with two.database.read(source="orders") as session:
+        if list(session.scalars(mine)) != ["orders"]:
+            yield "oauth_token: hidden from its source"
+    for statement in ("SELECT * FROM {}", "UPDATE {} SET sealed = sealed", "DELETE FROM {}"):
+        look = partial(touch, statement=statement.format("oauth_token"))
+        if answer(two.database, two.acme, look) not in {"0", "Unfenced"}:
+            yield f"oauth_token: an org can {statement}"
 
 
 def source_sees(database: Database, source: str) -> list[UUID]:

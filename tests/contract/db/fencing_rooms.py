@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from postroom.core.sealed import SealedToken
+from postroom.db.oauth_tokens import SqlTokens
 from postroom.db.orgs import SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.values import Held, Intake, Verdict
@@ -16,6 +18,8 @@ def two(orders: Orders) -> TwoOrgs:
     beta = SqlDirectory(orders.database).add("beta", MORNING).id
     orders.commit("<1@x>")
     orders.bench.finish(orders.claim()[0], [part()], MORNING)
+    token = SealedToken("sealed", MORNING, None, generation=1)
+    SqlTokens(orders.database, "orders", lambda: MORNING).replace(token)
     return TwoOrgs(orders.database, orders.acme, beta, {name: only(orders.database, name) for name in TABLES})
 
 

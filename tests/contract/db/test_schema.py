@@ -248,6 +248,7 @@ BOUNDED = {
     "inbound_message.source",
     "inbound_message.status",
     "lease.name",
+    "oauth_token.source_name",
     "org.slug",
     "org_alias.slug",
     "outbox.event",

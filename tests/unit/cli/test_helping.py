@@ -37,7 +37,7 @@ def test_without_a_code_all_are_listed_with_their_first_line(terminal: Terminal)
 
     lines = dict(line.split(maxsplit=1) for line in answer.out.splitlines())
     assert lines.keys() == {*by_code(), "E-BUG"}
-    assert lines["E-IMAP-AUTH"] == "The mail server refused user and password."
+    assert lines["E-IMAP-AUTH"] == "The mail server refused user and password, or user and token."
 
 
 @pytest.mark.parametrize("written", ["e-imap-auth", "IMAP-AUTH", "imap-auth"])

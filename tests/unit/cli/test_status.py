@@ -16,7 +16,7 @@ from postroom.jobs.tasks import poll
 from tests.unit.cli.room import Room
 
 KEYS = "sources queue quarantine failed database storage version"
-SOURCE_KEYS = "name kind state last_success lag_seconds today failed error"
+SOURCE_KEYS = "name kind state last_success lag_seconds today failed error token"
 
 
 def status(room: Room) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def test_the_json_has_the_stable_keys_in_their_order(room: Room) -> None:
         "today": 1,
         "failed": 0,
         "error": None,
+        "token": None,
     }
     assert answer | {"sources": []} == {
         "sources": [],
@@ -168,8 +169,9 @@ def test_reading_works_while_another_postroom_holds_the_lock(room: Room) -> None
     assert codes == [0, 0, 0, 0]
 
 
-def source(state: str, kind: str) -> dict[str, str]:
-    return {"state": state, "kind": kind}
+def source(state: str, kind: str, **token: bool) -> dict[str, Any]:
+    told = {"needs_login": False, "ends_soon": False} | token if token else None
+    return {"state": state, "kind": kind, "token": told}
 
 
 FINE: dict[str, Any] = {"database": "ok", "storage": "ok", "failed": 0, "quarantine": 0}
@@ -186,6 +188,16 @@ FINE: dict[str, Any] = {"database": "ok", "storage": "ok", "failed": 0, "quarant
             {"sources": [source("failing", "imap"), source("failing", "maildir")]},
             "2 sources need attention",
             id="of both kinds",
+        ),
+        pytest.param(
+            {"sources": [source("ok", "imap", ends_soon=True)] * 2},
+            "2 logins end within 14 days",
+            id="logins",
+        ),
+        pytest.param(
+            {"sources": [source("failing", "imap", needs_login=True)]},
+            "1 mailbox needs attention, 1 login is needed",
+            id="no login",
         ),
         pytest.param({"sources": []}, "no source is configured", id="none"),
         pytest.param(

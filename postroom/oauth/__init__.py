@@ -1,0 +1,1 @@
+"""OAuth 2.0: getting tokens for mailboxes, keeping them encrypted, renewing them ahead of time."""

@@ -1,0 +1,34 @@
+"""An identity provider in good order, and a client of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.servers.fixtures import identity as identity  # noqa: PLC0414  (pytest finds it here)
+from tests.servers.identity import IdentityProvider
+from tests.unit.oauth.room import Room
+
+
+@pytest.fixture
+def provider(identity: IdentityProvider) -> Iterator[IdentityProvider]:
+    identity.calm()
+    yield identity
+    identity.calm()
+
+
+@pytest.fixture
+def room(provider: IdentityProvider) -> Room:
+    return Room(provider)
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """Return the pauses that were made, which take no time."""
+    return []
+
+
+@pytest.fixture
+def pause(pauses: list[float]) -> Callable[[float], object]:
+    return pauses.append
