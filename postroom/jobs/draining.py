@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from postroom.core.retry import pause_seconds
-from postroom.errors import LoginRefused, MailUnreadable, TransientError
+from postroom.errors import CredentialRejected, LoginRefused, MailUnreadable, TransientError
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.tasks import poll
 from postroom.pipeline.tally import Tally
@@ -38,7 +38,7 @@ def _poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) ->
 
 def back_off_seconds(failures: int, error: TransientError, kit: SourceKit, house: House) -> float:
     """Return how long a source rests after so many failures in a row, the last of them `error`."""
-    is_refused = isinstance(error, LoginRefused)
+    is_refused = isinstance(error, LoginRefused | CredentialRejected)
     longest = _LONGEST_AFTER_REFUSAL_SECONDS if is_refused else _LONGEST_BACK_OFF_SECONDS
     return pause_seconds(
         failures + 1,
