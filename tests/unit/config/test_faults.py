@@ -17,7 +17,7 @@ unknown = "quarantines"
 hots = "imap.example"
 user = "u"
 poll = 60
-preset = 1
+webhook = 1
 after = { action = "move", foldr = "Done" }
 
 [maildir.intake]
@@ -40,7 +40,7 @@ def test_all_faults_are_told_at_once_each_with_its_line(desk: Desk) -> None:
         'postroom.toml:5: mailbox.orders.host: is missing; add host = "...": the IMAP server\'s name',
         'postroom.toml:6: mailbox.orders.hots: unknown key; did you mean "host"?',
         'postroom.toml:8: mailbox.orders.poll: must be a duration such as "90s", not a number',
-        "postroom.toml:9: mailbox.orders.preset: unknown key; not in this release",
+        "postroom.toml:9: mailbox.orders.webhook: unknown key; not in this release",
         'postroom.toml:10: mailbox.orders.after.foldr: unknown key; did you mean "folder"?',
         "postroom.toml:12: maildir.intake.path: is missing; "
         'add path = "...": the folder that holds new, cur and tmp',
