@@ -17,7 +17,7 @@ _LOST_BLANKS = 1024 * 1024  # bytes that may be content without a letter for it
 BEGIN = re.compile(rb"(?:\A|(?<=[\r\n]))begin(-base64)?[ \t]+[0-7]{3,4}(?:[ \t]+([^\r\n]*))?(?:\r?\n|\r|\Z)")
 """The line on top of an encoded file (POSIX.1 uuencode): the mode for base64, and the file's name."""
 
-_LINE = re.compile(rb"(?<!\r)\r*+[^\r\n][^\n]*+")  # one that is not blank
+_LINE = re.compile(rb"[^\r\n]++")  # one that is not blank
 _BASE64_END = re.compile(rb"(?:\A|(?<=[\r\n]))====[ \t]*+(?=[\r\n]|\Z)")
 
 
@@ -71,7 +71,7 @@ def _file(chunks: Iterable[bytes], defects: Defects) -> Iterator[bytes]:
                 defects["uuencode out of proportion"] = None
                 yield bytes(content)
                 return
-            content += _decoded_line(line.strip(b"\r"), defects)
+            content += _decoded_line(line, defects)
         size += len(content)
         yield bytes(content)
     defects["uuencode cut short"] = None

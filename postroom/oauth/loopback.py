@@ -49,7 +49,7 @@ class _Door(HTTPServer):
     fits: Callable[[str], bool] = staticmethod(lambda _address: False)
     found = ""
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, _request: object, _client_address: object) -> None:
         """Say nothing of a visitor who broke off: the address may hold a code."""
 
 

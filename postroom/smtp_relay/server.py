@@ -49,7 +49,6 @@ class Relay:
         self._forked = forked
         self._asking = ThreadPoolExecutor(2, thread_name_prefix="relay-orgs")
         self._listeners: list[socket.socket] = []
-        self._doors: list[asyncio.Task[None]] = []
         self._booths: list[Booth] = []
         self._census: Census
         self.places: list[str] = []
@@ -68,21 +67,17 @@ class Relay:
         )
         self._listeners = listen_on(self._plan.listen)
         self._booths = self._all_booths()
-        loop = asyncio.get_running_loop()
         for listener in self._listeners:
             self.places.append(place_of(listener))
             listener.setblocking(False)
-            self._doors.append(loop.create_task(self._welcome(listener)))
+            self._watch(listener)
         protocol = "lmtp" if self._plan.dialect.lmtp else "smtp"
         _log.info("relay listens", places=self.places, protocol=protocol, processes=max(1, len(self._forked)))
 
     async def close(self) -> None:
         """Take no more connections, let every message that was read to its end be answered, and end."""
-        for door in self._doors:
-            door.cancel()
-        if self._doors:
-            await asyncio.wait(self._doors)
         for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
             listener.close()
         for path in self._plan.listen:
             if isinstance(path, Path):
@@ -99,18 +94,27 @@ class Relay:
             return [LocalBooth(self._plan.dialect, known, left)]
         return [RemoteBooth(each, known, left=left, lost=self._lose) for each in self._forked]
 
-    async def _welcome(self, listener: socket.socket) -> None:
-        """Let in whoever comes, or say why not; ends by being cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, peer = await loop.sock_accept(listener)
-            except OSError as error:
-                _log.error("relay cannot take a connection", error=str(error))
-                await asyncio.sleep(_REST_SECONDS)
-                continue
-            self._let_in(connection, str(peer[0]) if isinstance(peer, tuple) else UNIX)
-            await asyncio.sleep(0)  # a burst of clients holds up nobody who is served
+    def _watch(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:  # not closed meanwhile
+            asyncio.get_running_loop().add_reader(listener, self._welcome, listener)
+
+    def _welcome(self, listener: socket.socket) -> None:
+        """Take one connection: the loop calls again while more wait, and serves others in between.
+
+        No task waits for a connection: one that is cancelled would drop what it was just given.
+        """
+        try:
+            connection, peer = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # who came has left
+            return
+        except OSError as error:
+            _log.error("relay cannot take a connection", error=str(error))
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(_REST_SECONDS, self._watch, listener)
+            return
+        connection.setblocking(False)
+        self._let_in(connection, str(peer[0]) if isinstance(peer, tuple) else UNIX)
 
     def _let_in(self, connection: socket.socket, address: str) -> None:
         refusal = self._census.admit(address)

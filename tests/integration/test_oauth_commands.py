@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -125,6 +126,38 @@ def test_a_browser_on_this_machine_opens_the_mailbox(
     assert (login.returncode, seen.partition(".")[0]) == (0, "postroom has its answer")
     assert f" ok   login    {here.user}\n" in out
     assert here.call("fetch", "--once", "--json").objects()[0]["taken"] == 1
+
+
+def test_a_browser_elsewhere_ends_at_an_address_that_is_pasted(
+    token_dovecot: Dovecot, provider: IdentityProvider, tmp_path: Path
+) -> None:
+    here = desk(token_dovecot, provider, tmp_path, "authorization_code")
+    command = [
+        sys.executable,
+        "-m",
+        "postroom",
+        "-c",
+        str(here.config),
+        "oauth",
+        "login",
+        "orders",
+        "--paste",
+    ]
+    pipe = subprocess.PIPE
+    pipes: dict[str, Any] = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
+    pipes["start_new_session"] = True  # without a terminal that it could ask instead
+
+    with subprocess.Popen(command, env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}, **pipes) as login:
+        assert login.stdout is not None
+        url = next(line.strip() for line in login.stdout if line.startswith("http"))
+        query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        address = provider.authorize(query)
+        out, err = login.communicate(f"{address}\n", timeout=50)
+
+    here.require_silence(out + err)
+    assert login.returncode == 0, err
+    assert address not in out + err
+    assert f" ok   login    {here.user}\n" in out
 
 
 def test_the_login_of_somebody_else_is_told_at_once(

@@ -22,7 +22,7 @@ Decoder = Callable[[Iterable[bytes], Defects], Iterator[bytes]]
 DECODERS: list[Decoder] = [base64_decoded, quoted_printable_decoded, uuencode_decoded, yenc_decoded]
 PIECES = [
     *(b"QUJD", b"QQ==", b"QQ=", b"=", b"-", b"Our list\n", b"A", b"\n", b"\r\n", b" ", b"\t"),
-    *(b"=3D", b"=ZZ", b"=\r\n", b"begin 644 x\n", b"#0V%T\n", b"`\n", b"end\n"),
+    *(b"=3D", b"=ZZ", b"=\r\n", b"begin 644 x\n", b"#0V%T\n", b"#0V%T\r", b"`\n", b"end\n"),
     *(b"=ybegin size=3 name=x\r\n", b"=yend size=3\r\n", b"\xff\x00"),
 ]
 TEXT = st.lists(st.sampled_from(PIECES), max_size=40)

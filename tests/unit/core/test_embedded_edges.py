@@ -56,6 +56,8 @@ def test_a_line_of_uuencode_is_known_by_its_length(line: bytes, is_one: bool) ->
         pytest.param([UU + b"#0V%TX\nend\n"], b"Cat", ["damaged uuencode"], id="a letter more than it says"),
         pytest.param([UU + b"#0~%T\n#0V%T\nend\n"], b"Cat", ["damaged uuencode"], id="no letter of uuencode"),
         pytest.param([UU + b"#0V%X\nend\n"], b"Cax", [], id="a letter that stands last"),
+        pytest.param([UU + b"#0V%T\r#0V%T\r`\rend\r"], b"CatCat", [], id="lines that end in CR"),
+        pytest.param([UU + b"#0V%T\r", b"#0V%T\nend\n"], b"CatCat", [], id="a CR where a block ends"),
         pytest.param([BASE64, b"Q2F0\n", b"====\n", b"QUJD\n"], b"Cat", [], id="base64, block by block"),
         pytest.param([BASE64 + b"Q2F0\n====\nQUJD\n"], b"Cat", [], id="base64, and text behind it"),
         pytest.param([BASE64 + b"Q2*F0\n====\n"], b"Cat", ["other characters in base64"], id="base64, junk"),
