@@ -63,7 +63,7 @@ def _rate(hosts: int, archive: str, storage: str) -> Figure:
         wait_until(lambda: _parsed(shared) >= _MAILS, "all mails to be parsed", 900)
         seconds = time.perf_counter() - begun
         spent = {"hosts": sum(host.cpu_seconds() for host in made), **_since(before)}
-    shares = ", ".join(f"{name} {used / seconds * 100:.0f} %" for name, used in spent.items())
+    shares = ", ".join(f"{name} {used / seconds * 100:.0f} %" for name, used in spent.items() if used > 0)
     return Figure(f"mails, {hosts} host(s), {archive}", _MAILS / seconds, "mails/s", f"of a core: {shares}")
 
 
