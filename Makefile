@@ -76,6 +76,12 @@ coverage: dev cluster-packages ## Run the tests and show the lines that none of 
 crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost
 	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash
 
+# One after the other, also under -j: they measure the machine.
+BENCHES := parse imap maildir relay s3 scale
+.PHONY: bench
+bench: ## Measure everything that has a figure: each bench-* in turn
+	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
+
 .PHONY: bench-relay
 bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")
 	@.venv/bin/python -m bench.relay $(BENCH)
