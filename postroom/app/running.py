@@ -65,8 +65,8 @@ def build_service(app: App, *, only_works: bool = False) -> Service:
 
 
 def _parking(app: App) -> Parking | None:
-    if not app.settings.mailbox:
+    if not app.settings.mailbox or not app.settings.jobs.connections:
         return None
     from postroom.fetcher.parking import Parking  # noqa: PLC0415  (a Maildir-only postroom needs no IMAP)
 
-    return Parking()
+    return Parking(most_per_server=app.settings.jobs.connections)

@@ -156,6 +156,9 @@ JOBS_BACKOFF = Key(
     "jobs.backoff", v.pause_range(), "30s..6h", "the first pause between attempts, and the longest"
 )
 JOBS_LEASE = Key("jobs.lease", v.duration("1s", "1h"), "30s", "how long a worker holds what it works on")
+JOBS_CONNECTIONS = Key(
+    "jobs.connections", v.whole(0, 10_000), 100, "how many stay open to one mail server between polls"
+)
 
 # --- bounds of one message; core/limits.py has the same numbers -----------------------------------
 LIMITS_MESSAGE = Key("limits.message", v.size("1KiB", "2GiB"), "50MiB", "the biggest mail that is taken")

@@ -42,6 +42,7 @@ def jobs(table: Table) -> Jobs:
         backoff_first_seconds=first,
         backoff_cap_seconds=cap,
         lease_seconds=table.take(s.JOBS_LEASE),
+        connections=table.take(s.JOBS_CONNECTIONS),
     )
 
 

@@ -183,6 +183,7 @@ class Jobs:
     backoff_first_seconds: float
     backoff_cap_seconds: float
     lease_seconds: float
+    connections: int  # to one mail server, kept between polls
 
 
 @dataclass(frozen=True, slots=True)

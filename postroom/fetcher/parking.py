@@ -17,7 +17,6 @@ from typing import Final
 from postroom.errors import MailUnreadable, SourceUnavailable
 from postroom.fetcher.imap import ImapSource
 
-MOST_PER_SERVER: Final = 100
 _RENEWED_SECONDS: Final = 600.0  # a poll renews an IDLE as old as this: silence may be death
 _GIVEN_UP_SECONDS: Final = 1_680.0  # servers log out who has done nothing for 29 minutes (RFC 2177 3)
 _WAKES_APART_SECONDS: Final = 1.0  # whatever a server keeps saying
@@ -38,7 +37,7 @@ class Parking:
     At most `most_per_server` connections to one mail server are kept.
     """
 
-    def __init__(self, *, most_per_server: int = MOST_PER_SERVER) -> None:
+    def __init__(self, *, most_per_server: int) -> None:
         self._most_per_server = most_per_server
         self._parked: dict[str, _Parked] = {}
         self._due: dict[str, float] = {}

@@ -34,7 +34,10 @@ class Shared:
     storage: str = ""
 
     def configuration(self, state_dir: Path, *, database_port: int, door: int) -> str:
-        """Return a host's postroom.toml; hosts differ in nothing but where they reach what they share."""
+        """Return a host's postroom.toml; hosts differ in nothing but where they reach what they share.
+
+        No connection stays open: Dovecot's log tells connections, and here each of them is to be a poll.
+        """
         boxes = "".join(
             f'[mailbox.{box}]\nhost = "127.0.0.1"\nport = {door}\ntls = "off"\nuser = "{box}"\n'
             f'password = "{PASSWORD}"\nsince = "all"\npoll = "{self.poll_seconds}s"\n'
@@ -44,7 +47,7 @@ class Shared:
         return (
             f'state_dir = "{state_dir}"\n{self.postgres.section(self.database, port=database_port)}'
             + (self.storage or files)
-            + f'[jobs]\nlease = "{self.lease_seconds}s"\nbackoff = "1s..2s"\n'
+            + f'[jobs]\nconnections = 0\nlease = "{self.lease_seconds}s"\nbackoff = "1s..2s"\n'
             '[orgs]\naddress = "orders+{org}@in.test"\n' + "".join(f"[org.{org}]\n" for org in ORGS) + boxes
         )
 

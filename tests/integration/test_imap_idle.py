@@ -28,7 +28,7 @@ class Room:
 
     mailbox: Mailbox
     spool: Path
-    parking: Parking = field(default_factory=Parking)
+    parking: Parking = field(default_factory=lambda: Parking(most_per_server=9))
     memory: MemoryInRam = field(default_factory=MemoryInRam)
     asked: list[str] = field(default_factory=list)
 
@@ -129,7 +129,7 @@ def test_with_no_room_at_that_server_the_connection_is_closed(dovecot: Dovecot, 
 
 
 def test_a_server_that_was_restarted_is_polled_as_before(tmp_path: Path) -> None:
-    with running_dovecot() as own, closing(Parking()) as parking:
+    with running_dovecot() as own, closing(Parking(most_per_server=9)) as parking:
         room = Room(fresh_mailbox(own), tmp_path, parking)
         parking.start(room.asked.append)
         room.poll()

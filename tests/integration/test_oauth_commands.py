@@ -213,6 +213,7 @@ def test_check_goes_the_same_way_and_names_the_step(
     )
 
 
+@pytest.mark.usefixtures("own_places")  # on the cluster leg there is a database already
 def test_before_the_first_login_check_says_what_to_do(
     token_dovecot: Dovecot, provider: IdentityProvider, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_mail_waits_in_the_queue_while_the_configuration_is_broken(
     postfix.set("virtual_transport = postroom")
 
 
+@pytest.mark.usefixtures("own_places")
 def test_where_unknown_orgs_are_refused_a_mail_waits_until_the_database_can_say_who_is_known(
     intake: Intake, postfix: Postfix, program: Path
 ) -> None:

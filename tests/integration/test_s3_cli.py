@@ -11,7 +11,6 @@ from tests.servers.certificates import make_certificates
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service
 from tests.servers.scripted_s3 import Answer, refused, scripted
-from tests.servers.waiting import free_port
 from tests.unit.cli.words import Terminal
 
 STEPS = ["DNS", "TCP", "TLS", "key", "bucket", "probe", "versions", "encrypt"]
@@ -119,7 +118,7 @@ def test_a_key_that_may_read_only_fails_at_the_probe(terminal: Terminal) -> None
     ("endpoint", "step"),
     [
         pytest.param("https://nowhere.invalid", "DNS", id="no such name"),
-        pytest.param(f"https://127.0.0.1:{free_port()}", "TCP", id="nobody listens"),
+        pytest.param("https://127.0.0.1:1", "TCP", id="nobody listens"),
     ],
 )
 def test_a_service_that_is_not_there_fails_at_its_step(terminal: Terminal, endpoint: str, step: str) -> None:
