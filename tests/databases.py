@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import create_engine, event
@@ -46,9 +48,18 @@ def on_cluster_leg() -> bool:
 
 def fresh_sqlite(folder: Path) -> str:
     """Return the URL of a database in that folder at the newest schema."""
-    url = f"sqlite:///{folder / 'postroom.db'}"
-    migrated(url)
-    return url
+    path = folder / "postroom.db"
+    path.write_bytes(_migrated_sqlite())
+    return f"sqlite:///{path}"
+
+
+@cache
+def _migrated_sqlite() -> bytes:
+    """Return a database file at the newest schema: made once, for making takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "postroom.db"
+        migrated(f"sqlite:///{path}")
+        return path.read_bytes()
 
 
 def fresh_postgres(server: Postgres) -> str:
