@@ -145,7 +145,7 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
             rows = [_columns(message, Status.STORED, now) for message in some]
             if insert_new(session, InboundMessage, rows) < len(rows):
                 raise Raced
-            session.execute(insert(Work), [_due((org_id, row["id"]), WorkState.STORED, now) for row in rows])
+            _add_work(session, [(org_id, row["id"]) for row in rows], WorkState.STORED, now)
             ids |= {message.key: row["id"] for message, row in zip(some, rows, strict=True)}
     for message in sorted(intake.resumed, key=lambda message: message.key):
         with acting_for(session, message.key.org_id):
@@ -156,7 +156,7 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
 def _note(session: Session, message: NewMessage, now: datetime) -> None:
     row = _columns(message, Status.RECEIVED, now)
     if insert_new(session, InboundMessage, [row]):
-        session.execute(insert(Work), [_due((message.key.org_id, row["id"]), WorkState.RECEIVED, now)])
+        _add_work(session, [(message.key.org_id, row["id"])], WorkState.RECEIVED, now)
         return
     # Met again while the archive is still away: it is there, so nobody may give it up.
     waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
@@ -187,7 +187,7 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
 def _queue(session: Session, row: RowId, now: datetime) -> None:
     """Make a STORED message due now."""
     session.execute(delete(Work).where(Work.message_id == row[1]))
-    session.execute(insert(Work), [_due(row, WorkState.STORED, now)])
+    _add_work(session, [row], WorkState.STORED, now)
 
 
 def _gone(now: datetime) -> dict[str, Any]:
@@ -200,9 +200,9 @@ def _gone(now: datetime) -> dict[str, Any]:
     }
 
 
-def _due(row: RowId, state: WorkState, now: datetime) -> dict[str, Any]:
-    org_id, row_id = row
-    return {"message_id": row_id, "org_id": org_id, "state": state, "due_at": now}
+def _add_work(session: Session, rows: Sequence[RowId], state: WorkState, now: datetime) -> None:
+    due = [{"message_id": row_id, "org_id": org_id, "state": state, "due_at": now} for org_id, row_id in rows]
+    session.execute(insert(Work), due)
 
 
 def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:

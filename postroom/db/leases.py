@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, true, update
+from sqlalchemy import or_, true, update
 from sqlalchemy.orm import Session
 
 from postroom.db.dialect import insert_missing
@@ -22,14 +22,14 @@ def lease_of_source(name: Any) -> Any:
     return "source:" + name
 
 
-def require(session: Session, fence: Fence, now: datetime) -> None:
-    """Return if the fence's token is the newest; the caller's transaction then holds the row.
+def require(session: Session, fence: Fence, now: datetime, **changes: Any) -> None:
+    """Change the lease of a fence whose token is the newest; the caller's transaction then holds the row.
 
     Raises LeaseLost.
     """
     ours = (Lease.name == fence.name, Lease.token == fence.token)
-    held = session.execute(update(Lease).where(*ours).values(holder=Lease.holder).returning(Lease.token))
-    if held.scalar_one_or_none() is None:
+    touched = update(Lease).where(*ours).values(changes or {"holder": Lease.holder}).returning(Lease.token)
+    if session.execute(touched).scalar_one_or_none() is None:
         raise LeaseLost(f"{fence.name} went to another worker before {now:%H:%M:%S}")
 
 
@@ -55,9 +55,7 @@ class SqlLeases:
 
     def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
         with self._database.write() as session:
-            require(session, fence, now)
-            lease = session.scalars(select(Lease).where(Lease.name == fence.name)).one()
-            lease.leased_until = now + timedelta(seconds=seconds)
+            require(session, fence, now, leased_until=now + timedelta(seconds=seconds))
 
     def release(self, fence: Fence) -> None:
         with self._database.write() as session:

@@ -41,7 +41,7 @@ class BodyReader:
         """
         fitting = [mail for mail in listed if mail.size_bytes <= self.message_bytes]
         read, overlong = self._read(fitting, _WHOLE)
-        large = [mail for mail in listed if mail not in fitting or mail.uid in overlong]
+        large = [mail for mail in listed if mail.size_bytes > self.message_bytes or mail.uid in overlong]
         headers, endless = self._read(large, _HEADER)
         read |= headers
         for mail in large:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from postroom.config.settings import Mailbox
-from postroom.errors import SessionRefused
+from postroom.errors import ServerFault, SessionRefused
 from postroom.fetcher.imap_words import peer
 
 # RFC 5530 3: password or token may be right, the server cannot say just now.
-PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|SERVERBUG)\]", re.IGNORECASE)
+_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|SERVERBUG)\]", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"authenticated but not connected", re.IGNORECASE)
 # RFC 5530 3 LIMIT; and what Gmail, Dovecot, Exchange and Courier say.
 _TOO_MANY = re.compile(
@@ -17,6 +17,15 @@ _TOO_MANY = re.compile(
     r"|connections? limit|session limit|exceeded (?:the )?(?:command or )?bandwidth limits",
     re.IGNORECASE,
 )
+
+
+def passing_refusal(settings: Mailbox, words: str, *, broke_off: bool) -> ServerFault | None:
+    """Return what a failed login means where the credential may be right; None where it is refused."""
+    if session_refused(words):
+        return session_refusal(settings, words)
+    if broke_off or _PASSING.search(words):
+        return ServerFault(f"{peer(settings)}: the login was broken off: {words}")
+    return None
 
 
 def session_refused(words: str) -> bool:

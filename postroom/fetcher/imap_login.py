@@ -11,7 +11,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 
 from postroom.config.settings import Mailbox, Tls
 from postroom.errors import LoginRefused, ServerFault, SourceUnavailable
-from postroom.fetcher.imap_limits import PASSING, session_refusal, session_refused
+from postroom.fetcher.imap_limits import passing_refusal
 from postroom.fetcher.imap_open import is_loopback
 from postroom.fetcher.imap_words import peer, said
 
@@ -75,11 +75,10 @@ def _refusal(
         words = "the server takes ASCII passwords only"
     else:
         words = said(error).replace(password, "********") if password else said(error)
-    if session_refused(words):
-        return session_refusal(settings, words)
-    if isinstance(error, IMAPClientAbortError | OSError) or PASSING.search(words):
-        return ServerFault(f"{peer(settings)}: the login was broken off: {words}")
-    return LoginRefused(f"{peer(settings)}: login refused: server said {words!r}", fix=_way_out(client))
+    broke_off = isinstance(error, IMAPClientAbortError | OSError)
+    return passing_refusal(settings, words, broke_off=broke_off) or LoginRefused(
+        f"{peer(settings)}: login refused: server said {words!r}", fix=_way_out(client)
+    )
 
 
 def _way_out(client: Any) -> str:

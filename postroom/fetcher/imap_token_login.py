@@ -13,7 +13,7 @@ from postroom.config.oauth_settings import Mechanism
 from postroom.config.settings import Mailbox
 from postroom.errors import LoginRefused, ServerFault
 from postroom.fetcher.bearer import Bearer
-from postroom.fetcher.imap_limits import PASSING, session_refusal, session_refused
+from postroom.fetcher.imap_limits import passing_refusal
 from postroom.fetcher.imap_words import peer, said
 
 _END = "\x01"
@@ -77,12 +77,9 @@ def _answers(mechanism: Mechanism, settings: Mailbox, token: Secret) -> tuple[by
 
 def _refusal(settings: Mailbox, error: BaseException, talk: _Talk) -> LoginRefused | ServerFault:
     words = said(error).replace(talk.token.reveal(), "********")
-    if session_refused(words):
-        return session_refusal(settings, words)
-    if isinstance(error, IMAPClientAbortError | OSError | ValueError) or PASSING.search(words):
-        return ServerFault(f"{peer(settings)}: the login was broken off: {words}")
+    broke_off = isinstance(error, IMAPClientAbortError | OSError | ValueError)
     status = f", status {talk.status[:60]!r}" if talk.status else ""
-    return LoginRefused(
+    return passing_refusal(settings, words, broke_off=broke_off) or LoginRefused(
         f"{peer(settings)}: token refused: server said {words!r}{status}", fix=_way_out(settings)
     )
 

@@ -113,8 +113,12 @@ def _require_pinned_org(kit: SourceKit) -> None:
 
 def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:
     """Settle what was committed before and not let go: a crash or a refusal came in between."""
+    owed = house.inbox.unsettled(kit.name)
+    if not owed:  # as after nearly every poll
+        return ""
     held = house.inbox.unsettled(kit.name, held=True)
-    taken = [place for place in house.inbox.unsettled(kit.name) if place not in held]
+    only_held = set(held)
+    taken = [place for place in owed if place not in only_held]
     return settle_places(taken, held, inbox=house.inbox, settle=source.settle, now=house.now)
 
 

@@ -6,10 +6,19 @@ import pytest
 
 from tests.command import ENVIRONMENT
 from tests.databases import fresh_postgres, on_cluster_leg
-from tests.servers.fixtures import dovecot, identity, moto, postfix_root, postgres, rgw, token_dovecot
+from tests.servers.fixtures import (
+    dovecot,
+    identity,
+    moto,
+    postfix_root,
+    postgres,
+    provider,
+    rgw,
+    token_dovecot,
+)
 from tests.servers.postgres import PASSWORD
 
-__all__ = ["dovecot", "identity", "moto", "postfix_root", "postgres", "rgw", "token_dovecot"]
+__all__ = ["dovecot", "identity", "moto", "postfix_root", "postgres", "provider", "rgw", "token_dovecot"]
 
 
 @pytest.fixture(autouse=True)

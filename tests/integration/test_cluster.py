@@ -24,6 +24,7 @@ from postroom.jobs.cluster import ClusterRunner
 from postroom.jobs.cluster_engine import Engine, Lane
 from postroom.jobs.cluster_jobs import Jobs
 from postroom.jobs.runner import EXTRACT
+from tests.contract.db.databases import database
 from tests.databases import fresh_postgres, opened
 from tests.house import PDF, Postroom, open_postroom
 from tests.mailbox import MailboxInRam, mail
@@ -31,7 +32,7 @@ from tests.servers.fixtures import running_postgres
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import wait_until
 
-__all__ = ["open_postroom"]
+__all__ = ["database", "open_postroom"]
 
 pytestmark = pytest.mark.postgres
 
@@ -39,13 +40,6 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def database_url(postgres: Postgres) -> str:
     return fresh_postgres(postgres)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = opened(database_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

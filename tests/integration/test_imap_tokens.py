@@ -66,13 +66,6 @@ def oauth(mechanism: Mechanism = Mechanism.AUTO, flow: Flow = Flow.CLIENT_CREDEN
 
 
 @pytest.fixture
-def provider(identity: IdentityProvider) -> Iterator[IdentityProvider]:
-    identity.calm()
-    yield identity
-    identity.calm()
-
-
-@pytest.fixture
 def mailbox(token_dovecot: Dovecot, provider: IdentityProvider) -> Mailbox:
     """Return a mailbox with one mail, which "good" is the token of."""
     box = replace(fresh_mailbox(token_dovecot), password=None, oauth=oauth())

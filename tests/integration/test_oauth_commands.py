@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,6 @@ class Desk:
         files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
         kept = b"".join(path.read_bytes() for path in files)
         assert [secret for secret in known if secret in printed or secret.encode() in kept] == []
-
-
-@pytest.fixture
-def provider(identity: IdentityProvider) -> Iterator[IdentityProvider]:
-    identity.calm()
-    yield identity
-    identity.calm()
 
 
 def desk(token_dovecot: Dovecot, provider: IdentityProvider, folder: Path, flow: str, more: str = "") -> Desk:

@@ -67,6 +67,14 @@ def identity() -> Iterator[IdentityProvider]:
         yield provider
 
 
+@pytest.fixture
+def provider(identity: IdentityProvider) -> Iterator[IdentityProvider]:
+    """That identity provider, in good order before the test and after it."""
+    identity.calm()
+    yield identity
+    identity.calm()
+
+
 @pytest.fixture(scope="session")
 def token_dovecot(identity: IdentityProvider) -> Iterator[Dovecot]:
     """A running Dovecot that asks this provider whose a token is; skipped or failed as Dovecot is."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.servers.fixtures import identity as identity  # noqa: PLC0414  (pytest finds it here)
+from tests.servers.fixtures import identity, provider
 from tests.servers.identity import IdentityProvider
 from tests.unit.oauth.room import Room
 
-
-@pytest.fixture
-def provider(identity: IdentityProvider) -> Iterator[IdentityProvider]:
-    identity.calm()
-    yield identity
-    identity.calm()
+__all__ = ["identity", "provider"]
 
 
 @pytest.fixture
