@@ -39,7 +39,8 @@ class Idle:
         lines = self._until(b"+", _TAG)
         if not lines[-1].startswith(b"+"):
             raise IMAPClientError(lines[-1].decode("latin-1"))
-        return _tells_of_mail(lines)
+        # What came in the same breath lies decrypted in the TLS layer, where no selector sees it.
+        return self.mail_arrived() or _tells_of_mail(lines)
 
     def fileno(self) -> int:
         """Return the descriptor that can be read as soon as the server says something."""

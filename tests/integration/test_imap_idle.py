@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -10,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from postroom.config.settings import Mailbox
+from postroom.config.settings import Mailbox, Tls
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.errors import MailUnreadable, ServerFault
 from postroom.fetcher.imap import ImapSource
 from postroom.fetcher.parking import Parking
+from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox, running_dovecot
 from tests.servers.memory import MemoryInRam
-from tests.servers.scripted_imap import IS_DEAF, IS_GOOD, IS_SILENT, REFUSES, ScriptedImap, scripted_imap
+from tests.servers.scripted_imap import IS_DEAF, IS_EAGER, IS_GOOD, IS_SILENT, REFUSES, ScriptedImap, scripted_imap
 from tests.servers.waiting import wait_until
 
 
@@ -199,6 +201,21 @@ def test_what_tells_of_no_mail_asks_for_no_poll(server: ScriptedImap, odd: Room)
 
     odd.wait_until_asked()
     odd.poll()
+
+    assert odd.asked == ["orders"]
+
+
+def test_mail_told_in_the_breath_of_the_answer_to_idle_is_heard_through_tls(
+    server: ScriptedImap, odd: Room, tmp_path: Path
+) -> None:
+    made = make_certificates(tmp_path)
+    server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.tls.load_cert_chain(made.server, made.key)
+    server.idle = IS_EAGER
+    odd.mailbox = replace(odd.mailbox, host="localhost", tls=Tls.IMPLICIT, tls_ca=made.ca)
+
+    odd.poll()
+    odd.wait_until_asked()
 
     assert odd.asked == ["orders"]
 

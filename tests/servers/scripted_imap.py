@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +22,7 @@ SAYS_BAD = "BAD"
 IS_SILENT = "silence"
 IS_GOOD = "good"
 IS_DEAF = "deaf"
+IS_EAGER = "eager"
 IS_CUT = "cut"
 IS_LONGER = "longer than announced"
 IS_NEGATIVE = "negative"
@@ -36,8 +39,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
     led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
 
-    `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, or "" for not at all; `resting`
-    are the ways to those who are in it.  Where it has `labels`, by UID, it is a Gmail; unless it
+    `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, IS_EAGER to tell of mail in
+    the breath of its answer, or "" for not at all; `resting` are the ways to those who are in it.  Where it has `labels`, by UID, it is a Gmail; unless it
     `keeps_labels`, it says OK to a label and forgets it.
     """
 
@@ -63,6 +66,12 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.says: dict[str, str] = {}
         self.told: list[bytes] = []
         self.challenge = b""
+        self.tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Return the next connection, in TLS from its first byte where there is a context for it."""
+        connection, address = super().get_request()
+        return (self.tls.wrap_socket(connection, server_side=True) if self.tls else connection), address
 
     @property
     def mailbox(self) -> Mailbox:
@@ -122,7 +131,8 @@ class _Session(socketserver.StreamRequestHandler):
     def _rest(self, tag: str) -> None:
         if self._imap.idle == IS_SILENT:
             return
-        self.wfile.write(b"+ idling\r\n")
+        news = b"* 9 EXISTS\r\n" if self._imap.idle == IS_EAGER else b""
+        self.wfile.write(b"+ idling\r\n" + news)
         self._imap.resting.append(self.wfile)
         while self.rfile.readline() and self._imap.idle == IS_DEAF:
             pass
