@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from postroom import maildir
 from postroom.errors import NotAMessage
+from postroom.failpoints import reach
 
 HEAD_BYTES = 1 << 20  # more than any header that postroom reads: limits.header is 256 KiB
 _BLOCK_BYTES = 1 << 18
@@ -68,10 +69,12 @@ def deliver(folder: Path, message: BinaryIO, envelope: Envelope, arrival: Arriva
     """
     name = maildir.unique_name()
     head = stripped(message.read(HEAD_BYTES))
+    reach("deliver.read")
     if not _has_a_field(head):
         raise NotAMessage("the input has no header field", fix="give a message as RFC 5322 has it")
     maildir.write(folder, name, chain([on_top(head, envelope, arrival), head], blocks(message)))
     maildir.show(folder, [name])
+    reach("deliver.kept")
     return name
 
 

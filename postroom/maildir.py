@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from postroom.errors import MaildirUnusable
+from postroom.failpoints import reach
 
 Shelf = Literal["new", "cur"]
 Buffer = bytes | bytearray | memoryview
@@ -51,9 +52,8 @@ def create_subfolder(folder: Path, name: str) -> Path:
             mode = stat.S_IMODE(folder.stat().st_mode)
             for path in (subfolder, *(subfolder / shelf for shelf in _SHELVES)):
                 path.mkdir(mode=mode, exist_ok=True)
-            (subfolder / "maildirfolder").touch(
-                mode=0o600
-            )  # Maildir++: marks a sub-folder for delivery agents
+            # Maildir++: marks a sub-folder for delivery agents
+            (subfolder / "maildirfolder").touch(mode=0o600)
             sync(subfolder)
             sync(folder)
     return subfolder
@@ -97,7 +97,9 @@ def write(folder: Path, name: str, pieces: Iterable[Buffer]) -> None:
             on_failure.callback(discard, folder, [name])
             file.writelines(pieces)
             file.flush()
+            reach("maildir.written")
             os.fsync(file.fileno())
+            reach("maildir.fsynced")
             on_failure.pop_all()
 
 
@@ -114,7 +116,9 @@ def show(folder: Path, names: Sequence[str]) -> None:
         except OSError:
             discard(folder, names[shown:])
             raise
+        reach("maildir.renamed")
         sync(folder / "new")
+        reach("maildir.synced")
 
 
 def discard(folder: Path, names: Iterable[str]) -> None:
@@ -139,9 +143,8 @@ def oldest(folder: Path, shelf: Shelf, *, most: int, after: str = "") -> list[st
     So a huge folder is walked through in little memory.  Raises MaildirUnusable.
     """
     bound = _age(after)
-    return heapq.nsmallest(
-        most, (name for name in _names(folder, shelf) if not after or _age(name) > bound), key=_age
-    )
+    names = (name for name in _names(folder, shelf) if not after or _age(name) > bound)
+    return heapq.nsmallest(most, names, key=_age)
 
 
 def unique(file_name: str) -> str:
@@ -205,7 +208,8 @@ def way_out(error: OSError, path: Path) -> str:
     """Return what a person can do about `error` at `path`, "" where nobody knows."""
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return "correct `path`, or create the Maildir: it has the folders new, cur and tmp"
-    if error.errno in {errno.EACCES, errno.EPERM} and _is_file(path):
+    # Path.is_file would raise where the folder around it is closed too.
+    if error.errno in {errno.EACCES, errno.EPERM} and os.path.isfile(path):  # noqa: PTH113  (as said)
         return f"let {_user()} read {path}"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"give {_user()} read, write and search rights (rwx) on new, cur and tmp around {path}"
@@ -226,13 +230,6 @@ def _names(folder: Path, shelf: Shelf) -> Iterator[str]:
 def _oldest_first(names: list[str]) -> list[str]:
     """Sort `names` by age; where all are usual ones, their own order is that, and much quicker."""
     return sorted(names, key=None if all(map(_USUAL.match, names)) else _age)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the folder around it is closed too
-        return False
 
 
 def _age(name: str) -> str:

@@ -15,6 +15,7 @@ from postroom.core.routing import Rule, address_pattern, slug_in
 from postroom.db.quarantine import HeldMail
 from postroom.db.values import Org
 from postroom.errors import Unroutable, UsageFault
+from postroom.failpoints import reach
 from postroom.fetcher.files import INGEST, Skipped, mails_in
 from postroom.fetcher.source import Batch, Fetched
 from postroom.jobs.announcing import announce_due
@@ -47,6 +48,7 @@ def ingest(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skippe
     with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
         for path in paths:
             for fetched in mails_in(path, Path(spool), skipped):
+                reach("ingest.read")
                 yield accept(Batch((fetched,)), desk=desk, settle=_nothing_to_settle)
 
 

@@ -19,6 +19,7 @@ from postroom import __version__
 from postroom.cli.registry import COMMANDS
 from postroom.cli.streams import replace_closed_streams
 from postroom.errors import ConfigFault, Exit, FileFault, PostroomError, UsageFault
+from postroom.failpoints import require_sound_order
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -81,6 +82,8 @@ class LazyGroup(click.Group):
 @click.pass_context
 def postroom(ctx: click.Context, config: Path | None) -> None:
     """Take documents out of mail, for many organisations at once."""
+    if ctx.invoked_subcommand not in {"failpoints", "help"}:
+        require_sound_order()
     ctx.obj = config
 
 

@@ -46,5 +46,6 @@ COMMANDS: Final[dict[str, Entry]] = {
     "db": _entry("schema", "db", "Bring the database to the newest schema."),
     "setup": _entry("setup", "setup", "Tell Postfix to hand mail to postroom."),
     "completion": _entry("completion", "completion", "Print the shell completion script."),
+    "failpoints": _entry("failpoints", "failpoints", "List where a test can let a run die or fail."),
     "help": _entry("helping", "helping", "Explain an error code."),
 }

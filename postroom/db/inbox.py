@@ -23,6 +23,7 @@ from postroom.db.models import InboundMessage
 from postroom.db.scopes import acting_for
 from postroom.db.values import Existing, Intake, Key, NewMessage, Raced, WorkState
 from postroom.errors import SourceVanished
+from postroom.failpoints import reach
 
 _KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
 _GIVEN_UP_AT_ONCE = 1000
@@ -111,7 +112,9 @@ class SqlInbox:
         with self._database.write(source=source) as session:
             if intake.fence:
                 require(session, intake.fence, now)
+            reach("commit.fenced")
             ids = _write_messages(session, intake, now)
+            reach("commit.rows")
             due = bool(ids)
             ids |= copies.ids_of(
                 session, [seen.key for seen in intake.seen if seen.key and seen.key not in ids]
@@ -122,6 +125,7 @@ class SqlInbox:
             if due and self._tell_workers:
                 session.flush()
                 self._tell_workers(session.connection().connection.driver_connection)
+            reach("commit.copies")
         return ids
 
     def settled(self, places: Sequence[Place], now: datetime) -> None:

@@ -21,6 +21,7 @@ from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
 from postroom.db.values import Claim, LedgerPart, Owed, WorkState
 from postroom.errors import LeaseLost
+from postroom.failpoints import reach
 
 
 class SqlWorkbench:
@@ -61,10 +62,12 @@ class SqlWorkbench:
             }
             if not advance(session, _row(claim), Status.STORED, Status.PARSED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
+            reach("finish.advanced")
             documents = write_ledger(session, claim, parts, now)
             for document in documents:
                 session.add(_owed(claim, "document.created", now, document))
             close_or_owe(session, _row(claim), now)
+            reach("finish.written")
             return len(documents)
 
     def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:

@@ -29,6 +29,7 @@ from postroom.errors.database import (
     SchemaMismatch,
 )
 from postroom.errors.decoders import DecoderDied, DecoderUnavailable
+from postroom.errors.failpoint import FailpointReached, FailpointUnknown
 from postroom.errors.oauth import (
     CredentialRejected,
     LoginNeeded,
@@ -84,6 +85,8 @@ __all__ = [
     "DecoderUnavailable",
     "DnsFailed",
     "Exit",
+    "FailpointReached",
+    "FailpointUnknown",
     "Fault",
     "FileFault",
     "FolderRefused",

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from postroom.core.places import Cursor, Fingerprint
+from postroom.failpoints import reach
 from postroom.fetcher.batching import in_batches, in_chunks
 from postroom.fetcher.imap_asking import MOST_REFUSED, Answers
 from postroom.fetcher.imap_bodies import BodyReader
@@ -91,6 +92,7 @@ class FolderPass:
         """Yield what `uids` hold; return whether all of them are accounted for, and more may come."""
         message_ids = any(map(self.reading.may_be_known, uids))
         listing = self._list(self.reader, uids, message_ids=message_ids)
+        reach("imap.listed")
         wanted = [mail for mail in _in_order(listing) if not self._declines(mail)]
         known = self._known(wanted)
         recognised = {copy.place.uid for copy in known}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from postroom.config.settings import Action, After
 from postroom.core.places import Place
 from postroom.errors import ServerFault, SettleFailed
+from postroom.failpoints import reach
 from postroom.fetcher.batching import in_chunks
 from postroom.fetcher.imap_connection import Connection, Opened
 from postroom.fetcher.imap_listing import still_there
@@ -53,6 +54,7 @@ def _settle_folder(connection: Connection, opened: Opened, after: After, uids: S
         there = sorted(still_there(connection, chunk))
         if not there:
             continue
+        reach("imap.settling")
         if after.action is Action.MOVE:
             _move(connection, opened, there, after.folder)
         elif after.action is Action.DELETE:
@@ -61,6 +63,7 @@ def _settle_folder(connection: Connection, opened: Opened, after: After, uids: S
             _label(connection, there, after.label)
         else:
             _flag(connection, opened, there, after.flag if after.action is Action.FLAG else _SEEN)
+        reach("imap.settled")
 
 
 def _flag(connection: Connection, opened: Opened, uids: list[int], flag: str) -> None:
@@ -98,6 +101,7 @@ def _delete(connection: Connection, opened: Opened, uids: list[int]) -> None:
     mails stay marked, and whoever expunges the folder next removes them.
     """
     _flag(connection, opened, uids, _DELETED)
+    reach("imap.deleted")
     if connection.can("UIDPLUS"):
         _command(connection, "to expunge", lambda client: client.uid_expunge(uids))
 
@@ -121,6 +125,7 @@ def _move(connection: Connection, opened: Opened, uids: list[int], target: str) 
                 f"of {len(fresh)} mails the server copied {copied} to {target!r}",
                 fix=f"look at quota and rights of {target!r}; nothing was deleted",
             )
+    reach("imap.copied")
     _delete(connection, opened, uids)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from postroom import maildir
 from postroom.core.limits import MIB
 from postroom.core.places import KnownFile, Place
+from postroom.failpoints import reach
 from postroom.fetcher.source import Fetched
 from postroom.plainfile import NotPlain, open_plain
 
@@ -52,6 +53,7 @@ def read(path: Path, place: Place) -> Taken | None:
         while block := file.read(MIB):
             digest.update(block)
             size += len(block)
+    reach("file.read")
     fetched = Fetched(place, path, digest.hexdigest(), size, _moment(status.st_mtime))
     return Taken(fetched, _stamp(status))
 
@@ -76,6 +78,7 @@ def delete(path: Path, stamp: Stamp) -> bool:
         if _stamp(path.lstat()) != stamp:
             return False
         path.unlink()
+        reach("file.moved")
     except FileNotFoundError:
         return False
     return True
@@ -98,6 +101,7 @@ def move(path: Path, stamp: Stamp, target: Path) -> bool:
             raise
         return False
     if moved:
+        reach("file.linked")
         delete(path, stamp)
     return moved
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postroom.errors import StoreUnavailable
+from postroom.failpoints import reach
 
 PREFIX = "postroom-"
 
@@ -47,6 +48,7 @@ class Spool:
                 for piece in pieces:
                     digest.update(piece)
                     size += file.write(piece)
+                reach("imap.spooled")
         except OSError as error:
             raise StoreUnavailable(
                 f"cannot write the spool {self._folder}: {error.strerror or error}",

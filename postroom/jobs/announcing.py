@@ -9,6 +9,7 @@ import structlog
 
 from postroom.db.values import Owed
 from postroom.errors import LeaseLost
+from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
 from postroom.pipeline.announce import announce
@@ -25,6 +26,8 @@ def announce_due(house: House) -> int:
         claimed = house.outbox.claim(
             limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
         )
+        if claimed:
+            reach("announce.claimed")
         with kept(partial(_renew_owed, claimed, house), lease_seconds=seconds):
             taken += sum(announce_one(owed, house) for owed in claimed)
         if len(claimed) < _ANNOUNCED_AT_ONCE:

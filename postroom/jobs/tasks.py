@@ -22,6 +22,7 @@ from postroom.errors import (
     SourceVanished,
     TransientError,
 )
+from postroom.failpoints import reach
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
@@ -55,6 +56,7 @@ def poll(
     fence = house.leases.acquire(name, holder=house.holder, seconds=seconds, now=house.now())
     if fence is None:
         return Tally()
+    reach("poll.leased")
     tally = Tally()
     try:
         with _told_of(kit, house), kept(partial(_renew_lease, fence, house), lease_seconds=seconds):

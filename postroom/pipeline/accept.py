@@ -18,6 +18,7 @@ from postroom.core.routing import Rule
 from postroom.db.protocols import Directory, Inbox
 from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen, Verdict
 from postroom.errors import DatabaseUnavailable, RowRefused, SettleFailed, SourceChanged, StoreUnavailable
+from postroom.failpoints import reach
 from postroom.fetcher.source import Batch
 from postroom.pipeline.decide import Decision, decisions, held_bare, slugs
 from postroom.pipeline.letter import Letter, read_letter
@@ -81,12 +82,15 @@ def _one_by_one(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None) -
 
 def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, unstorable: str = "") -> Tally:
     started = time.monotonic()
+    reach("poll.batch")
     met_at = desk.now()  # before the orgs are read: an org added meanwhile must count as newer than this
     decided, orgs = _decide(batch, desk)
     if unstorable:
         decided = list(map(partial(held_bare, reason=unstorable), decided[:1]))
+    reach("accept.decided")
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
     plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
+    reach("accept.committed")
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
     settling = [seen for seen in plan.seen if _may_be_settled(seen)]
     taken = dict.fromkeys(seen.place for seen in settling if seen.verdict is not Verdict.QUARANTINED)
@@ -142,6 +146,7 @@ def _archive_and_commit(
         if gone:
             decided = [decision for decision in decided if decision.letter.fetched.place not in gone]
             continue
+        reach("accept.archived")
         try:
             return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), met_at)
         except Raced:
@@ -200,6 +205,8 @@ def settle_places(
             _log.error("not settled", source=places[0].source, code=error.code, error=str(error))
             refused = str(error)
     if done:
+        reach("accept.settled")
         inbox.settled(done, now())
+        reach("accept.recorded")
         _log.info("settled", source=done[0].source, copies=len(done))
     return refused

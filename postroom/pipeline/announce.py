@@ -12,6 +12,7 @@ from postroom.core.retry import pause_seconds
 from postroom.db.protocols import OutboxQueue
 from postroom.db.values import Owed, Untold
 from postroom.errors import PostroomError
+from postroom.failpoints import reach
 from postroom.notify.notifier import Notifier
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.announce")
@@ -39,7 +40,9 @@ def announce(
     ]
     waiting = {failed.event_id for failed in untold}
     told = [each.event_id for each in owed.announcements if each.event_id not in waiting]
+    reach("announce.sent")
     outbox.conclude(owed, told, untold, now())
+    reach("announce.concluded")
     return len(told)
 
 

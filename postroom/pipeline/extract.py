@@ -14,6 +14,7 @@ from postroom.core.keys import document_key
 from postroom.core.rules import Standard
 from postroom.db.protocols import Workbench
 from postroom.db.values import Claim, LedgerPart
+from postroom.failpoints import reach
 from postroom.pipeline.inside import Opening
 from postroom.pipeline.pages import Pages
 from postroom.pipeline.parts import Dissection
@@ -38,10 +39,13 @@ def extract(
     trouble), LeaseLost.
     """
     started = time.monotonic()
+    reach("extract.claimed")
     with store.opened(claim.raw_key, claim.raw_sha256) as view:
+        reach("extract.opened")
         mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
         ledger = _kept(mail, claim.org_id)
     documents = workbench.finish(claim, ledger, now(), defects=mail.defects, limits=mail.limits)
+    reach("extract.finished")
     _log.info(
         "parsed",
         org=claim.org,
@@ -64,5 +68,6 @@ def _kept(mail: Dissection, org_id: UUID) -> tuple[LedgerPart, ...]:
         if part.kept and part.sha256:
             key = document_key(org_id, part.sha256)
             content.keep(key)
+            reach("extract.kept")
             ledger[part.path] = replace(part, object_key=key)
     return tuple(ledger.values())

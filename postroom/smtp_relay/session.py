@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, cast
 
 from aiosmtpd.smtp import SMTP, Session
 
+from postroom.failpoints import reach
 from postroom.smtp_relay import replies
 from postroom.smtp_relay.bounds import BLOCK_BYTES, LINE_BYTES, OVERRUN_FACTOR
 from postroom.smtp_relay.census import UNIX
@@ -207,7 +208,9 @@ class SmtpSession(SMTP):
         try:
             if await self._read_into(content):
                 self.is_busy = handed_over = True
+                reach("relay.received")
                 answers = await self.reception.keep(self, content)
+                reach("relay.kept")
                 self._set_post_data_state()  # type: ignore[no-untyped-call]
                 await self.push("\r\n".join(answers if self.answers_apart else answers[:1]))
         finally:

@@ -13,6 +13,7 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, StoreUnavailable
+from postroom.failpoints import reach
 from postroom.storage import drafts
 from postroom.storage.blocks import checked_blocks
 from postroom.storage.mapped import map_of, mapped
@@ -91,9 +92,13 @@ class LocalStore:
         with _outage(f"cannot write {key}", self._root):
             self._make_folder(path.parent)
             file.flush()
+            reach("archive.drafted")
             os.fsync(file.fileno())
+            reach("archive.fsynced")
             Path(file.name).rename(path)
+            reach("archive.renamed")
             _fsync_folder(path.parent)
+            reach("archive.synced")
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and those above it, each name durable before anything is put below it.

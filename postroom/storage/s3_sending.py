@@ -15,6 +15,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from postroom.errors import SourceChanged, StoreUnavailable
+from postroom.failpoints import reach
 from postroom.storage.s3_client import Connection
 from postroom.storage.s3_trouble import code_of
 
@@ -36,6 +37,7 @@ def send(there: Connection, key: str, size: int, blocks: Iterator[bytes], sha256
     What is there already and is the same is left alone.  Raises StoreUnavailable, what boto3 raises, and what
     `blocks` raises: then nothing is kept.
     """
+    reach("s3.sending")
     if size > PART_BYTES:
         _in_parts(there, key, size, blocks, sha256)
         return
@@ -97,6 +99,7 @@ def _in_parts(there: Connection, key: str, size: int, blocks: Iterable[bytes], s
 
 def _part(there: Connection, upload: dict[str, str], number: int, block: bytes) -> dict[str, Any]:
     answer = there.client.upload_part(**upload, PartNumber=number, Body=block, ContentMD5=_md5(block))
+    reach("s3.part")
     return {"PartNumber": number, "ETag": answer["ETag"]}
 
 
@@ -109,6 +112,7 @@ def _abort(there: Connection, upload: dict[str, str]) -> None:
 
 
 def _require(there: Connection, key: str, size: int, sha256: str) -> None:
+    reach("s3.sent")
     if not _is_there(there, key, size, sha256):
         raise StoreUnavailable(
             f"{key} was written, but the bucket {there.bucket.name} does not have it as it was sent",
