@@ -20,7 +20,15 @@ from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox, running_dovecot
 from tests.servers.memory import MemoryInRam
-from tests.servers.scripted_imap import IS_DEAF, IS_EAGER, IS_GOOD, IS_SILENT, REFUSES, ScriptedImap, scripted_imap
+from tests.servers.scripted_imap import (
+    IS_DEAF,
+    IS_EAGER,
+    IS_GOOD,
+    IS_SILENT,
+    REFUSES,
+    ScriptedImap,
+    scripted_imap,
+)
 from tests.servers.waiting import wait_until
 
 

@@ -39,9 +39,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
     led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
 
-    `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, IS_EAGER to tell of mail in
-    the breath of its answer, or "" for not at all; `resting` are the ways to those who are in it.  Where it has `labels`, by UID, it is a Gmail; unless it
-    `keeps_labels`, it says OK to a label and forgets it.
+    `idle` is how it takes IDLE: IS_GOOD, IS_SILENT to it, IS_DEAF to DONE, IS_EAGER to tell of mail in the
+    breath of its answer, or "" for not at all; `resting` are the ways to those who are in it.  Where it has
+    `labels`, by UID, it is a Gmail; unless it `keeps_labels`, it says OK to a label and forgets it.
     """
 
     daemon_threads = True
