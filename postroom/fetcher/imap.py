@@ -15,10 +15,11 @@ from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_budget import budget_of_today
-from postroom.fetcher.imap_connection import Connection, Opened
-from postroom.fetcher.imap_cursor import GENERATION, begin, generation, was_rolled_back
+from postroom.fetcher.imap_connection import Connection
+from postroom.fetcher.imap_cursor import GENERATION, all_is_done, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
 from postroom.fetcher.imap_listing import highest_uid
+from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.imap_settle import settle
 from postroom.fetcher.imap_trouble import Trouble
 from postroom.fetcher.source import Batch, Memory
@@ -145,9 +146,11 @@ class ImapSource:
         """
         if not self._settings.idle or not self._connection.can("IDLE"):
             return Rest(is_idle=False, mail_arrived=False)
-        opened = self._connection.select(self._settings.folders[0], read_only=True)
-        # Between the poll and now the server may have told of mail where nobody listened.
-        missed = self._uid_next is not None and opened.uid_next not in {None, self._uid_next}
+        first, missed = self._settings.folders[0], False
+        if self._connection.unchanged(first) is None:
+            opened = self._connection.select(first, read_only=True)
+            # Between the poll and now the server may have told of mail where nobody listened.
+            missed = self._uid_next is not None and opened.uid_next not in {None, self._uid_next}
         return Rest(is_idle=True, mail_arrived=self._connection.begin_idle() or missed)
 
     def fileno(self) -> int:
@@ -185,6 +188,9 @@ class ImapSource:
         self, folder: str, memory: Memory, limit: int, since: datetime | None, trouble: Trouble
     ) -> Iterator[Batch]:
         if limit <= 0:
+            return
+        still = self._connection.unchanged(folder)
+        if still and all_is_done(memory, still):
             return
         opened = self._connection.select(folder, read_only=self._read_only)
         if folder == self._settings.folders[0]:

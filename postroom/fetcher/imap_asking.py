@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 
 from postroom.errors import ServerFault
 from postroom.fetcher.batching import BATCH_BYTES
-from postroom.fetcher.imap_connection import Connection, Opened
+from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_literals import Overlong, Sections
+from postroom.fetcher.imap_opened import Opened
 
 MOST_REFUSED = 20  # in one poll: many servers hang up at such a mail, so that each may cost a login
 _STREAM_SECONDS = 120.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from postroom.fetcher.imap_limits import session_refusal, session_refused
 from postroom.fetcher.imap_literals import Wire
 from postroom.fetcher.imap_login import log_in
 from postroom.fetcher.imap_open import READ_SECONDS, open_client
+from postroom.fetcher.imap_opened import Opened, Stillness, opened
 from postroom.fetcher.imap_token_login import offer_token
 from postroom.fetcher.imap_words import peer, said
 
@@ -33,22 +33,6 @@ _NONSENSE = (ValueError, TypeError, AttributeError, IndexError, KeyError, Assert
 BROKEN = (IMAPClientAbortError, ProtocolError, OSError, *_NONSENSE)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A folder as the server showed it when it was opened; `uid_next` is None where it said none."""
-
-    folder: str
-    uidvalidity: int
-    uid_next: int | None
-    exists: int
-    permanent_flags: frozenset[str] | None
-
-    def keeps(self, flag: str) -> bool:
-        """Return whether `flag` outlives the session (RFC 9051 7.1: no PERMANENTFLAGS means all do)."""
-        kept = self.permanent_flags
-        return kept is None or flag.lower() in kept or ("\\*" in kept and not flag.startswith("\\"))
-
-
 class Connection:
     """Opens itself when first asked, and anew after a break; one thread uses it at a time."""
 
@@ -59,6 +43,7 @@ class Connection:
         self._used = 0.0
         self._selected: tuple[str, bool] | None = None
         self._idle: Idle | None = None
+        self._still = Stillness()
 
     def ready(self) -> None:
         """Be logged in and out of IDLE; a connection that died since its last use is replaced.
@@ -67,9 +52,10 @@ class Connection:
         bearer of a token raises.
         """
         self._end_idle()
-        if self._client is not None and time.monotonic() - self._used > _QUIET_SECONDS:
+        is_asked = self._still.folder() or time.monotonic() - self._used > _QUIET_SECONDS
+        if self._client is not None and is_asked:
             try:
-                self._client.noop()
+                self._still.hear(self._client.noop()[1])
             except (IMAPClientError, *BROKEN):
                 self._drop()
         if self._client is None:
@@ -99,6 +85,7 @@ class Connection:
         `refused` is raised when the server says NO or BAD.  A broken connection is ServerFault, and the next
         command opens a new one.  SessionRefused where the server gives this login no session.
         """
+        self._still.end()
         if self._client is None:
             self.ready()
         try:
@@ -118,7 +105,8 @@ class Connection:
 
     def can(self, capability: str) -> bool:
         """Return whether the server says it can do that.  Raises ServerFault."""
-        return bool(self.ask("its capabilities", lambda client: client.has_capability(capability)))
+        with self._still.kept():  # the library has them since the login
+            return bool(self.ask("its capabilities", lambda client: client.has_capability(capability)))
 
     def search(self, criteria: Sequence[object]) -> set[int]:
         """Return the UIDs in the open folder that meet `criteria`.  Raises ServerFault."""
@@ -158,30 +146,28 @@ class Connection:
             fix="correct `folder` (postroom check --connect lists the folders)"
             + ("" if read_only else '; or after = "keep", if this user may only read it'),
         )
-        uidvalidity = answer.get(b"UIDVALIDITY")
-        if uidvalidity is None:
+        found = opened(folder, answer)
+        if found is None:
             raise ServerFault(f"{peer(self._settings)}: no UIDVALIDITY for the folder {folder!r}")
         self._selected = (folder, read_only)
-        flags = answer.get(b"PERMANENTFLAGS")
-        return Opened(
-            folder=folder,
-            uidvalidity=uidvalidity,
-            uid_next=answer.get(b"UIDNEXT"),
-            exists=answer.get(b"EXISTS", 0),
-            permanent_flags=None if flags is None else frozenset(f.decode("latin-1").lower() for f in flags),
-        )
+        self._still.begin(found)
+        return found
 
-    def stay_in(self, opened: Opened, *, read_only: bool) -> None:
-        """Make sure that `opened` is the folder the next command meets: UIDs mean nothing elsewhere.
+    def unchanged(self, folder: str) -> Opened | None:
+        """Return `folder` as it was opened last, if no mail can have arrived there since; asks nothing."""
+        return self._still.folder(folder)
+
+    def stay_in(self, folder: Opened, *, read_only: bool) -> None:
+        """Make sure that `folder` is the one the next command meets: UIDs mean nothing elsewhere.
 
         Raises FolderRefused, ServerFault, also when its UIDVALIDITY changed in between.
         """
-        if self._client is not None and self._selected == (opened.folder, read_only):
+        if self._client is not None and self._selected == (folder.folder, read_only):
             return
-        again = self.select(opened.folder, read_only=read_only)
-        if again.uidvalidity != opened.uidvalidity % GENERATION:
+        again = self.select(folder.folder, read_only=read_only)
+        if again.uidvalidity != folder.uidvalidity % GENERATION:
             raise ServerFault(
-                f"{peer(self._settings)}: the folder {opened.folder!r} was made anew while it was read"
+                f"{peer(self._settings)}: the folder {folder.folder!r} was made anew while it was read"
             )
 
     def begin_idle(self) -> bool:
@@ -189,10 +175,11 @@ class Connection:
 
         `ready` leaves it.  Raises ServerFault.
         """
-        idle = self.ask("IDLE", Idle)
-        arrived = self.ask("IDLE", lambda _client: idle.begin())
+        with self._still.kept():
+            idle = self.ask("IDLE", Idle)
+            arrived = self.ask("IDLE", lambda _client: idle.begin())
         self._idle = idle
-        return arrived
+        return self._heard(arrived)
 
     def fileno(self) -> int:
         """Return the descriptor of the connection in IDLE."""
@@ -201,7 +188,9 @@ class Connection:
     def mail_arrived(self) -> bool:
         """Return whether the server told of mail in IDLE so far; never waits.  Raises ServerFault."""
         idle = self._idle
-        return idle is not None and self.ask("IDLE", lambda _client: idle.mail_arrived())
+        with self._still.kept():
+            arrived = idle is not None and self.ask("IDLE", lambda _client: idle.mail_arrived())
+        return self._heard(arrived)
 
     def hang_up(self) -> None:
         """Close the connection without a word; never raises."""
@@ -211,6 +200,7 @@ class Connection:
         """Log out; never raises."""
         if self._idle is not None:  # the server would have to be waited for
             self._drop()
+        self._still.end()
         client, self._client, self._selected = self._client, None, None
         if client is not None:
             with suppress(IMAPClientError, *BROKEN):
@@ -222,14 +212,20 @@ class Connection:
         if idle is None or self._client is None:
             return
         try:
-            idle.end(READ_SECONDS)
+            self._heard(idle.end(READ_SECONDS))
         except BROKEN:
             self._drop()
         else:
             self._used = time.monotonic()
 
+    def _heard(self, of_mail: bool) -> bool:
+        if of_mail:
+            self._still.end()
+        return of_mail
+
     def _drop(self) -> None:
         client, self._client, self._selected, self._idle = self._client, None, None, None
+        self._still.end()
         if client is not None:
             _shut(client)
 

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from postroom.core.places import Cursor
+from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.source import Memory
 
 GENERATION: Final = 2**32
@@ -72,6 +73,16 @@ def generation(memory: Memory, folder: str, uidvalidity: int) -> int:
     while memory.cursor(folder, uidvalidity + GENERATION) is not None:
         uidvalidity += GENERATION
     return uidvalidity
+
+
+def all_is_done(memory: Memory, opened: Opened) -> bool:
+    """Return whether nothing is left to do in a folder that is as it was when it was `opened`."""
+    if opened.uid_next is None:
+        return False
+    now = generation(memory, opened.folder, opened.uidvalidity)
+    cursor = memory.cursor(opened.folder, now)
+    is_read = cursor is not None and cursor.last_uid == opened.uid_next - 1
+    return is_read and not memory.left(opened.folder, now) and not memory.unreadable(opened.folder, now)
 
 
 def was_rolled_back(memory: Memory, now: Cursor) -> bool:

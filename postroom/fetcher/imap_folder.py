@@ -11,9 +11,9 @@ from postroom.fetcher.batching import in_batches, in_chunks
 from postroom.fetcher.imap_asking import MOST_REFUSED, Answers
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_budget import ByteBudget
-from postroom.fetcher.imap_connection import Opened
 from postroom.fetcher.imap_cursor import Reading
 from postroom.fetcher.imap_listing import LISTED_AT_ONCE, Listed, date_alone, list_mails, new_uids
+from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.imap_trouble import Trouble
 from postroom.fetcher.source import Batch, KnownCopy, Memory, UnreadableCopy
 

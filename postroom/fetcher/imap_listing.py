@@ -11,7 +11,8 @@ from typing import Any
 
 from postroom.core.places import Cursor, Fingerprint
 from postroom.fetcher.imap_asking import Answers, Asker
-from postroom.fetcher.imap_connection import Connection, Opened
+from postroom.fetcher.imap_connection import Connection
+from postroom.fetcher.imap_opened import Opened
 
 LISTED_AT_ONCE = 500  # UIDs of ten digits make a command of 5,500 bytes; servers take 8,000 (RFC 7162 4)
 _SEARCHED_AT_ONCE = 20_000  # mails; an answer of more than a million bytes is refused by Python's imaplib

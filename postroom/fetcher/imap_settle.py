@@ -12,8 +12,9 @@ from postroom.core.places import Place
 from postroom.errors import ServerFault, SettleFailed
 from postroom.failpoints import reach
 from postroom.fetcher.batching import in_chunks
-from postroom.fetcher.imap_connection import Connection, Opened
+from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_listing import still_there
+from postroom.fetcher.imap_opened import Opened
 
 _AT_ONCE = 200  # in one command 0.6 ms a mail, one by one 83
 _SEEN = "\\Seen"

@@ -13,6 +13,7 @@ import pytest
 
 from postroom.config.settings import Mailbox, Tls
 from postroom.core.limits import DEFAULT_LIMITS
+from postroom.core.places import Place
 from postroom.errors import MailUnreadable, ServerFault
 from postroom.fetcher.imap import ImapSource
 from postroom.fetcher.parking import Parking
@@ -226,6 +227,63 @@ def test_mail_told_in_the_breath_of_the_answer_to_idle_is_heard_through_tls(
     odd.wait_until_asked()
 
     assert odd.asked == ["orders"]
+
+
+@pytest.mark.parametrize("idle", [IS_GOOD, ""])
+def test_a_folder_where_nothing_happened_is_not_opened_again(
+    server: ScriptedImap, odd: Room, idle: str
+) -> None:
+    server.idle = idle
+    server.put(b"x")
+    odd.poll()
+    odd.poll()
+    openings = server.openings
+
+    taken = [odd.poll(), odd.poll(), odd.poll()]
+
+    assert (taken, server.openings) == ([0, 0, 0], openings)
+
+
+@pytest.mark.parametrize("idle", [IS_GOOD, ""])
+def test_mail_is_found_in_a_folder_that_was_quiet_for_many_polls(
+    server: ScriptedImap, odd: Room, idle: str
+) -> None:
+    server.idle = idle
+    for _ in range(3):
+        odd.poll()
+    server.put(b"x")
+
+    taken = odd.poll()
+
+    assert taken == 1
+
+
+def test_a_server_that_forgets_to_tell_of_mail_is_found_out(
+    server: ScriptedImap, odd: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.forgets = True
+    odd.poll()
+    server.put(b"x")
+    at_once = odd.poll()
+    monkeypatch.setattr("postroom.fetcher.imap_opened._TRUSTED_SECONDS", 0.0)
+
+    later = odd.poll()
+
+    assert (at_once, later) == (0, 1)
+
+
+def test_an_org_that_was_added_gets_its_mail_from_a_folder_that_is_quiet(
+    server: ScriptedImap, odd: Room
+) -> None:
+    server.put(b"x")
+    odd.poll()
+    odd.poll()
+    odd.memory.alone = [Place("orders", "INBOX", 7, 1)]
+    odd.memory.orgs_were_added = True
+
+    taken = odd.poll()
+
+    assert taken == 1
 
 
 def test_an_old_idle_is_renewed_by_a_poll(

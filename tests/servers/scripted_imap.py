@@ -57,6 +57,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.fetches: list[str] = []
         self.sent_in_vain = 0
         self.idle = ""
+        self.forgets = False
+        self.openings = 0
         self.labels: dict[int, set[str]] | None = None
         self.keeps_labels = True
         self.uidvalidity = 7
@@ -117,6 +119,7 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self._imap.sessions += 1
+        self._shown = 0
         self.wfile.write(b"* OK ready\r\n")
         for line in self.rfile:
             tag, _, command = line.decode("ascii").strip().partition(" ")
@@ -155,6 +158,7 @@ class _Session(socketserver.StreamRequestHandler):
             return self._imap.says[verb]
         answers = {
             "CAPABILITY": self._capability,
+            "NOOP": self._noop,
             "EXAMINE": self._select,
             "SELECT": self._select,
             "UID SEARCH": self._search,
@@ -170,8 +174,16 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write(f"* CAPABILITY IMAP4rev1{idle}{labels}\r\n".encode())
         return _DONE
 
+    def _noop(self, _command: str) -> str:
+        if not self._imap.forgets and len(self._imap.mails) > self._shown:
+            self._shown = len(self._imap.mails)
+            self.wfile.write(f"* {self._shown} EXISTS\r\n".encode())
+        return _DONE
+
     def _select(self, _command: str) -> str:
         mails = self._imap.mails
+        self._imap.openings += 1
+        self._shown = len(mails)
         uid_next = self._imap.uid_next or max(mails, default=0) + 1
         self.wfile.write(
             f"* {len(mails)} EXISTS\r\n* OK [UIDVALIDITY {self._imap.uidvalidity}] ok\r\n"
