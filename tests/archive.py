@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from postroom.errors import StoreUnavailable
-from postroom.storage.store import Draft, View
+from postroom.storage.store import Draft, Stored, View
 from tests.servers.archives import Stock
 
 
@@ -44,6 +44,12 @@ class Archive:
     def draft(self) -> Iterator[Draft]:
         with self._store.draft() as draft:
             yield _CountedDraft(draft, self._reach)
+
+    def folders(self) -> list[str]:
+        return self._store.folders()
+
+    def listed(self, folder: str) -> Iterator[Stored]:
+        return self._store.listed(folder)
 
     def probe(self) -> None:
         self._store.probe()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from postroom.core.places import Cursor, Fingerprint, Place
 from postroom.errors import ConnectFailed, ServerFault, SettleFailed
-from postroom.fetcher.source import Batch, Fetched, Memory
+from postroom.fetcher.source import Batch, Fetched, Holding, Memory
 
 ARRIVED = datetime(2025, 3, 4, 8, 30, tzinfo=UTC)
 
@@ -114,6 +114,18 @@ class MailboxInRam:
             raise SettleFailed("no right to expunge")
         for place in places:
             self.mails.pop(place.uid, None)
+
+    def holdings(self, memory: Memory) -> Iterator[Holding]:
+        cursor = memory.cursor("INBOX", self.uidvalidity)
+        taken = [self.place(uid) for uid in self.mails if cursor and uid <= cursor.last_uid]
+        strays = tuple(memory.unrecorded(taken))
+        yield Holding(len(self.mails), waiting=len(self.mails) - len(taken), strays=strays)
+
+    def picked(self, places: Sequence[Place], *, most_bytes: int) -> Iterator[Batch]:
+        there = [place for place in places if place.uid in self.mails]
+        self.too_large -= {place.uid for place in there if len(self.mails[place.uid]) <= most_bytes}
+        for place in there:
+            yield Batch((self.fetch(place.uid),))
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -12,6 +12,7 @@ from postroom.app.house import build_house
 from postroom.app.sources import desk_for
 from postroom.core.places import Place
 from postroom.core.routing import Rule, address_pattern, slug_in
+from postroom.db.orgs import OrgEntry
 from postroom.db.quarantine import HeldMail
 from postroom.db.values import Org
 from postroom.errors import Unroutable, UsageFault
@@ -43,13 +44,13 @@ def ingest(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skippe
     slug, refusal = slug_in(recipient, address_pattern(app.settings.orgs.address))
     if slug is None:
         raise Unroutable(refusal, fix=f"--to needs an address like {app.settings.orgs.address}")
-    rule = replace(_pinned(app.directory.entry(slug).slug), pinned_recipient=recipient)
+    rule = replace(pinned_to(app.directory.entry(slug).slug), pinned_recipient=recipient)
     desk = desk_for(app, INGEST, rule)
-    with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
+    with tempfile.TemporaryDirectory(dir=desk_folder(app)) as spool:
         for path in paths:
             for fetched in mails_in(path, Path(spool), skipped):
                 reach("ingest.read")
-                yield accept(Batch((fetched,)), desk=desk, settle=_nothing_to_settle)
+                yield accept(Batch((fetched,)), desk=desk, settle=nothing_to_settle)
 
 
 def assign(app: App, entry_id: int, slug: str) -> Tally:
@@ -66,17 +67,23 @@ def assign(app: App, entry_id: int, slug: str) -> Tally:
             f"quarantine entry {entry_id} is {app.quarantine.entry(entry_id).state} already",
             fix=f"postroom quarantine show {entry_id}",
         )
-    with tempfile.TemporaryDirectory(dir=_desk_folder(app)) as spool:
-        fetched = _from_quarantine(app, entry, Path(spool))
-        rule = replace(_pinned(org.slug), pinned_recipient=entry.recipient)
-        desk = replace(
-            desk_for(app, entry.source, rule),
-            directory=_Chosen(Org(org.id, org.slug)),
-            limits=replace(app.settings.limits, message_bytes=fetched.size_bytes),
-        )
-        tally = accept(Batch((fetched,)), desk=desk, settle=_nothing_to_settle)
+    with tempfile.TemporaryDirectory(dir=desk_folder(app)) as spool:
+        tally = give(app, org, _from_quarantine(app, entry, Path(spool)), recipient=entry.recipient)
     app.quarantine.assigned(entry_id, app.now())
     return tally + take_documents_out(app)
+
+
+def give(app: App, org: OrgEntry, copy: Fetched, *, recipient: str) -> Tally:
+    """Take one copy in for an org, whatever its size and its sender; no source is told to let go of it.
+
+    Safe to repeat.  Raises outages.
+    """
+    desk = replace(
+        desk_for(app, copy.place.source, replace(pinned_to(org.slug), pinned_recipient=recipient)),
+        directory=_Chosen(Org(org.id, org.slug)),
+        limits=replace(app.settings.limits, message_bytes=copy.size_bytes),
+    )
+    return accept(Batch((copy,)), desk=desk, settle=nothing_to_settle)
 
 
 def take_documents_out(app: App) -> Tally:
@@ -108,16 +115,18 @@ def _from_quarantine(app: App, entry: HeldMail, spool: Path) -> Fetched:
     )
 
 
-def _pinned(slug: str) -> Rule:
+def pinned_to(slug: str) -> Rule:
+    """Return the rule of a mail whose org is known, whatever the mail says."""
     return Rule(address=address_pattern("{org}@*"), pinned=slug)
 
 
-def _desk_folder(app: App) -> Path:
+def desk_folder(app: App) -> Path:
     """Return a folder of its own: a service that starts meanwhile clears the spool, and nothing here."""
     path = app.settings.state_dir / "by-hand"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
-def _nothing_to_settle(places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
+def nothing_to_settle(places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
+    """Return all places as done: no source is told to let go of anything."""
     return places

@@ -41,6 +41,9 @@ COMMANDS: Final[dict[str, Entry]] = {
     "messages": _entry("messages", "messages", "List the messages that arrived."),
     "documents": _entry("documents", "documents", "List the documents, or write one out."),
     "explain": _entry("explain", "explain", "Tell the whole story of one mail."),
+    "audit": _entry(
+        "audit", "audit", "Count what sources, rows, archive and documents hold against each other."
+    ),
     "quarantine": _entry("quarantine", "quarantine", "List, assign and drop mails that no org got."),
     "oauth": _entry("oauth", "oauth", "Log in for a mailbox that is opened by OAuth 2.0."),
     "db": _entry("schema", "db", "Bring the database to the newest schema."),

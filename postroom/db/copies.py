@@ -98,7 +98,7 @@ def _as_recognised(session: Session, seen: Seen) -> list[dict[str, Any]]:
 
 def _forget_staying(session: Session, places: Sequence[Place]) -> None:
     for piece in pieces(places):
-        session.execute(delete(Sighting).where(_is_at(piece), Sighting.verdict.in_(STAYING)))
+        session.execute(delete(Sighting).where(lies_at(piece), Sighting.verdict.in_(STAYING)))
 
 
 def _hold(session: Session, held: Held, now: datetime) -> int:
@@ -137,7 +137,7 @@ def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> No
     for piece in pieces(places):
         session.execute(
             update(Sighting)
-            .where(_is_at(piece), Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
+            .where(lies_at(piece), Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
             .values(settled_at=now)
         )
 
@@ -168,7 +168,7 @@ def place_of(row: Sighting) -> Place:
     return Place(row.source_name, row.folder, row.uidvalidity, row.uid, row.file_name)
 
 
-def _is_at(places: Sequence[Place]) -> Any:
+def lies_at(places: Sequence[Place]) -> Any:
     """Return the condition that a sighting lies at one of these places, all of one source.
 
     Spelled out per folder, as for keys.  A mailbox has no file names and a Maildir no UIDs, so the two lists

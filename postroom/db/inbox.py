@@ -54,7 +54,7 @@ def replay(session: Session, row: RowId, old: Status, now: datetime, **facts: An
     again = {"status": Status.STORED, "attempts": 0, "next_attempt_at": now, "error_json": None}
     if not _compare_and_set(session, row, old, {**again, "updated_at": now, **facts}):
         return False
-    _queue(session, row, now)
+    queue(session, row, now)
     return True
 
 
@@ -182,16 +182,16 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
         moved = replay(session, row, Status.FAILED, now, **facts)
     else:
         moved = advance(session, row, Status.RECEIVED, Status.STORED, **facts)
-        _queue(session, row, now)
+        queue(session, row, now)
     if not moved:
         raise Raced
     return found.id
 
 
-def _queue(session: Session, row: RowId, now: datetime) -> None:
-    """Make a STORED message due now."""
+def queue(session: Session, row: RowId, now: datetime, state: WorkState = WorkState.STORED) -> None:
+    """Make a message due now, for what `state` says."""
     session.execute(delete(Work).where(Work.message_id == row[1]))
-    _add_work(session, [row], WorkState.STORED, now)
+    _add_work(session, [row], state, now)
 
 
 def _gone(now: datetime) -> dict[str, Any]:

@@ -101,7 +101,10 @@ class Quarantine(Base):
     """A mail that no org got, kept for a person; `raw_key` is None where only its header was read."""
 
     __tablename__ = "quarantine"
-    __table_args__ = (UniqueConstraint("source_name", "raw_sha256"),)
+    __table_args__ = (
+        UniqueConstraint("source_name", "raw_sha256"),
+        Index("ix_quarantine_raw", "raw_sha256", "id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     source_name: Mapped[str] = mapped_column(String(255))
     raw_sha256: Mapped[str] = mapped_column(String(64))

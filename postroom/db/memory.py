@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
-from postroom.db.copies import move_cursor, pieces, place_of, unsettled_rows
+from postroom.db.copies import lies_at, move_cursor, pieces, place_of, unsettled_rows
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
 from postroom.db.models import OrgAlias, OrgRow
@@ -84,6 +84,15 @@ class SourceMemory:
                 settled = Sighting.settled_at.is_not(None)
                 done.extend(map(_file, session.scalars(select(Sighting).where(*mine, *files, settled))))
         return done
+
+    def unrecorded(self, places: Sequence[Place]) -> Sequence[Place]:
+        known: set[Place] = set()
+        columns = (Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
+        with self._database.read(source=self._source_name) as session:
+            for piece in pieces(places):
+                rows = session.execute(select(*columns).where(lies_at(piece)))
+                known.update(Place(self._source_name, *row) for row in rows)
+        return [place for place in places if place not in known]
 
     def owed(self) -> Sequence[KnownFile]:
         with self._database.read(source=self._source_name) as session:

@@ -72,6 +72,7 @@ class InboundMessage(Base):
         UniqueConstraint("org_id", "source", "source_message_id"),
         Index("ix_inbound_message_received", "org_id", "received_at"),
         Index("ix_inbound_message_status", "org_id", "status"),
+        Index("ix_inbound_message_raw", "org_id", "raw_sha256", "id"),
     )
     org_id: Mapped[UUID] = mapped_column(ForeignKey("org.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -130,7 +131,7 @@ class Document(Base):
         UniqueConstraint("org_id", "message_id", "part_path"),
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
         Index("ix_document_created", "org_id", "created_at"),
-        Index("ix_document_sha256", "org_id", "sha256"),
+        Index("ix_document_sha256", "org_id", "sha256", "id"),
     )
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

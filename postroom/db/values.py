@@ -121,6 +121,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object that a row says there is; `row` is the row's id, `message_id` None in the quarantine."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    row: UUID | int
+    message_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fence:
     """A lease's name and the token it was given under; a commit under an older token is refused."""
 

@@ -18,6 +18,7 @@ class Exit(IntEnum):
     """Exit codes, as sysexits.h names them; each one stands in docs/reference/exit-codes.md."""
 
     OK = 0
+    UNACCOUNTED = 1
     USAGE = 64
     NOT_A_MESSAGE = 65
     UNKNOWN_ORG = 67

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from postroom.config.settings import Action, After, Mailbox
@@ -18,11 +19,12 @@ from postroom.fetcher.imap_budget import budget_of_today
 from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_cursor import GENERATION, all_is_done, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
+from postroom.fetcher.imap_holdings import holdings, picked
 from postroom.fetcher.imap_listing import highest_uid
 from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.imap_settle import settle
 from postroom.fetcher.imap_trouble import Trouble
-from postroom.fetcher.source import Batch, Memory
+from postroom.fetcher.source import Batch, Holding, Memory
 from postroom.fetcher.spool import Spool
 
 
@@ -119,6 +121,29 @@ class ImapSource:
             self._connection.ready()
             settle(self._connection, After(Action.DELETE), places, self._generation)
 
+    def holdings(self, memory: Memory) -> Iterator[Holding]:
+        """Yield what every folder holds beside what is remembered of it."""
+        self._memory = memory
+        self._connection.ready()
+        for folder in self._settings.folders:
+            yield from holdings(self._examined(folder), memory, self.name)
+
+    def picked(self, places: Sequence[Place], *, most_bytes: int) -> Iterator[Batch]:
+        """Yield the copies at these places again, where their UIDVALIDITY still holds."""
+        self._connection.ready()
+        by_folder = groupby(sorted(places, key=_folder), key=_folder)
+        for (folder, uidvalidity), group in by_folder:
+            asker = self._examined(folder)
+            if asker.opened.uidvalidity == uidvalidity:
+                reader = self._reader(asker, most_bytes)
+                for batch in picked(reader, [place.uid for place in group]):
+                    yield batch
+                    self._spool.empty()
+
+    def _examined(self, folder: str) -> Asker:
+        opened = self._connection.select(folder, read_only=True)
+        return Asker(self._connection, replace(opened, uidvalidity=self._generation(opened)), read_only=True)
+
     def _generation(self, opened: Opened) -> int:
         """Return the UIDVALIDITY whose UIDs can be trusted now; after a rollback there is none."""
         if self._memory is None:
@@ -207,16 +232,15 @@ class ImapSource:
         removes = after.action in {Action.MOVE, Action.DELETE} or bool(
             after.failed or after.delete_after_seconds
         )
-        reader = self._reader(opened)
+        asker = Asker(self._connection, opened, read_only=self._read_only)
+        reader = self._reader(asker, self._limits.message_bytes)
         budget = budget_of_today(self._settings.bytes_per_day, memory, self._now())
         folder_pass = FolderPass(reader, memory, reading, trouble, limit, not removes, budget)
         yield from folder_pass.batches()
 
-    def _reader(self, opened: Opened) -> BodyReader:
-        return BodyReader(
-            asker=Asker(self._connection, opened, read_only=self._read_only),
-            spool=self._spool,
-            source=self.name,
-            message_bytes=self._limits.message_bytes,
-            now=self._now,
-        )
+    def _reader(self, asker: Asker, message_bytes: int) -> BodyReader:
+        return BodyReader(asker, self._spool, self.name, message_bytes, self._now)
+
+
+def _folder(place: Place) -> tuple[str, int]:
+    return place.folder, place.uidvalidity

@@ -17,12 +17,11 @@ from postroom.core.limits import Limits
 from postroom.core.places import KnownFile, Place
 from postroom.errors import MaildirUnusable, SettleFailed
 from postroom.fetcher import maildir_file
-from postroom.fetcher.batching import in_batches, in_chunks
+from postroom.fetcher.batching import in_batches
 from postroom.fetcher.maildir_file import Taken
-from postroom.fetcher.source import Batch, Memory
+from postroom.fetcher.maildir_listing import is_text, oldest_first, shelves, standing
+from postroom.fetcher.source import Batch, Holding, Memory
 
-_NAMES_LISTED = 2_000  # kept of one look at a folder; more than one poll takes by default
-_NAMES_AT_ONCE = 500  # asked of the memory in one question
 _MOVES_SEEN = 3  # a mail reader may rename a mail between our look and our act; three times is no accident
 
 _Known = Mapping[str, Sequence[KnownFile]]
@@ -84,6 +83,17 @@ class MaildirSource:
     def remove(self, places: Sequence[Place]) -> None:
         """Do nothing: a Maildir keeps no mail for a while only."""
 
+    def holdings(self, memory: Memory) -> Iterator[Holding]:
+        """Yield what lies in new/, and in cur/ where asked, beside what is remembered of it."""
+        return standing(self._settings, memory)
+
+    def picked(self, places: Sequence[Place], *, most_bytes: int) -> Iterator[Batch]:
+        """Yield the files at these places again, one by one; a file that is here has no limit."""
+        del most_bytes
+        found = maildir.locate(self._settings.path, {place.file_name for place in places})
+        for path in (path for paths in found.values() for path in paths):
+            yield from (Batch((copy.fetched,)) for copy in self._read(path, []))
+
     def close(self) -> None:
         """Nothing is held open between two calls."""
 
@@ -112,11 +122,10 @@ class MaildirSource:
     def _pending(self, memory: Memory, owed: _Known) -> Iterator[tuple[Path, Sequence[KnownFile]]]:
         """Yield each file in new/, and in cur/ where asked, with those that were seen under its name."""
         root, alone = self._settings.path, _by_name(memory.left_alone())
-        shelves: tuple[maildir.Shelf, ...] = ("new", "cur") if self._settings.cur else ("new",)
-        for shelf in shelves:
-            for chunk in _oldest_first(root, shelf):
+        for shelf in shelves(self._settings):
+            for chunk in oldest_first(root, shelf):
                 # In new/ all is pending; in cur/ lie also the mails that were settled there.
-                names = {maildir.unique(name) for name in chunk if shelf == "cur" and _is_text(name)}
+                names = {maildir.unique(name) for name in chunk if shelf == "cur" and is_text(name)}
                 settled = _by_name(memory.sighted(names) if names else ())
                 for name in chunk:
                     key = maildir.unique(name)
@@ -135,7 +144,7 @@ class MaildirSource:
 
     def _read(self, path: Path, unreadable: list[MaildirUnusable]) -> Iterator[Taken]:
         """Yield the copy at `path`, or nothing where it is gone, no plain file, or unreadable."""
-        if not _is_text(path.name):
+        if not is_text(path.name):
             shown = os.fsencode(path).decode("utf-8", "backslashreplace")
             unreadable.append(MaildirUnusable(f"{shown} has a name that is not UTF-8", fix="rename the file"))
             return
@@ -220,13 +229,9 @@ class _Acts:
             ) from error
 
 
-def _oldest_first(root: Path, shelf: maildir.Shelf) -> Iterator[Sequence[str]]:
-    """Yield the names in chunks; a mail that comes meanwhile and would stand before them comes next time."""
-    names = maildir.oldest(root, shelf, most=_NAMES_LISTED)
-    while names:
-        yield from in_chunks(names, _NAMES_AT_ONCE)
-        full = len(names) == _NAMES_LISTED
-        names = maildir.oldest(root, shelf, most=_NAMES_LISTED, after=names[-1]) if full else []
+def _has_bytes_of(copy: Taken, known: _Known) -> bool:
+    files = known.get(copy.fetched.place.file_name, ())
+    return any(file.raw_sha256 == copy.fetched.sha256 for file in files)
 
 
 def _by_name(files: Iterable[KnownFile]) -> _Known:
@@ -234,16 +239,3 @@ def _by_name(files: Iterable[KnownFile]) -> _Known:
     for file in files:
         found[file.file_name].append(file)
     return found
-
-
-def _has_bytes_of(copy: Taken, known: _Known) -> bool:
-    files = known.get(copy.fetched.place.file_name, ())
-    return any(file.raw_sha256 == copy.fetched.sha256 for file in files)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -67,6 +67,18 @@ class Batch:
     unreadable: tuple[UnreadableCopy, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Some copies that a source holds: how many, how many of them were not met yet, and which got lost.
+
+    A stray lies behind the cursor, or cannot be taken at all, and was never met: no poll will take it.
+    """
+
+    copies: int
+    waiting: int
+    strays: tuple[Place, ...] = ()
+
+
 class Memory(Protocol):
     """What postroom remembers of one source between polls; the database keeps it."""
 
@@ -100,6 +112,10 @@ class Memory(Protocol):
 
     def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
         """Return the settled sightings of files with these Maildir unique names."""
+        ...
+
+    def unrecorded(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Return those of `places`, all of this source, that no copy was ever met at."""
         ...
 
     def owed(self) -> Sequence[KnownFile]:
@@ -143,6 +159,20 @@ class MessageSource(Protocol):
 
         Safe to repeat.  A mail that may be another than the one committed is not touched.  Raises
         SourceUnavailable, SettleFailed.
+        """
+        ...
+
+    def holdings(self, memory: Memory) -> Iterator[Holding]:
+        """Yield what the source holds beside what is remembered of it, some hundred copies at a time.
+
+        Nothing is changed at the source.  Raises SourceUnavailable.
+        """
+        ...
+
+    def picked(self, places: Sequence[Place], *, most_bytes: int) -> Iterator[Batch]:
+        """Yield the copies at these places again, in batches without a cursor; those gone are left out.
+
+        `most_bytes` is the size limit for them.  Nothing is changed at the source.  Raises SourceUnavailable.
         """
         ...
 

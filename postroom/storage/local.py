@@ -14,10 +14,10 @@ from pathlib import Path
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, StoreUnavailable
 from postroom.failpoints import reach
-from postroom.storage import drafts
+from postroom.storage import drafts, folder_listing
 from postroom.storage.blocks import checked_blocks
 from postroom.storage.mapped import map_of, mapped
-from postroom.storage.store import View
+from postroom.storage.store import Stored, View
 
 _BLOCK_BYTES = 1024 * 1024
 _DRAFTS = "_drafts"  # no org's key can begin so
@@ -64,6 +64,14 @@ class LocalStore:
                 file = stack.enter_context(self._open(key))
                 view = stack.enter_context(mapped(file, key, sha256))
             yield view
+
+    def folders(self) -> list[str]:
+        with _outage("cannot list what lies", self._root):
+            return folder_listing.folders(self._root)
+
+    def listed(self, folder: str) -> Iterator[Stored]:
+        with _outage(f"cannot list {folder}", self._root):
+            yield from folder_listing.listed(self._root, folder)
 
     def probe(self) -> None:
         key = f"_probe/{secrets.token_hex(8)}"

@@ -13,13 +13,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
-from postroom.storage import drafts
+from postroom.storage import drafts, s3_listing
 from postroom.storage.blocks import checked_blocks
 from postroom.storage.mapped import map_of, mapped
 from postroom.storage.s3_client import Connection
 from postroom.storage.s3_sending import PART_BYTES, send, sliced
 from postroom.storage.s3_trouble import code_of, explained
-from postroom.storage.store import View
+from postroom.storage.store import Stored, View
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -65,6 +65,14 @@ class S3Store:
                 file.seek(0)
                 view = stack.enter_context(mapped(file, key, sha256))
             yield view
+
+    def folders(self) -> list[str]:
+        with self._explained("cannot list what lies"):
+            return s3_listing.folders(self._there)
+
+    def listed(self, folder: str) -> Iterator[Stored]:
+        with self._explained(f"cannot list {folder}"):
+            yield from s3_listing.listed(self._there, folder)
 
     def probe(self) -> None:
         key = f"_probe/{secrets.token_hex(8)}"

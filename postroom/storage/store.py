@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from mmap import mmap
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 View: TypeAlias = bytes | mmap
 """The bytes of an object, read-only; they are mapped, so none of them is in memory before it is looked at."""
+
+
+class Stored(NamedTuple):
+    """An object as the archive lists it."""
+
+    key: str
+    size_bytes: int
 
 
 class ObjectStore(Protocol):
@@ -46,6 +54,20 @@ class ObjectStore(Protocol):
 
         Views and slices of it that are no copies must be let go before.  Raises ObjectMissing, ObjectCorrupt,
         StoreUnavailable.
+        """
+        ...
+
+    def folders(self) -> list[str]:
+        """Return the first steps of all keys: the orgs, and what begins with "_".  Raises StoreUnavailable.
+
+        An archive that nothing was ever put into has none.
+        """
+        ...
+
+    def listed(self, folder: str) -> Iterator[Stored]:
+        """Yield the objects below `folder`, in the order of their keys; memory for a page of them is enough.
+
+        What is written or removed meanwhile may be among them or not.  Raises StoreUnavailable.
         """
         ...
 

@@ -271,6 +271,44 @@ def test_a_source_that_is_away_says_so(bench: Bench) -> None:
     assert raised.value.fix
 
 
+@pytest.mark.parametrize("action", [Action.KEEP])
+def test_what_a_source_holds_is_counted_beside_what_is_remembered(bench: Bench) -> None:
+    memory = MemoryInRam()
+    for number in (1, 2, 3):
+        bench.deliver(mail(number))
+    for batch in bench.source.batches(memory, limit=2):
+        memory.commit(batch)
+
+    holdings = list(bench.source.holdings(memory))
+
+    assert (sum(each.copies for each in holdings), sum(each.waiting for each in holdings)) == (3, 1)
+    assert [place for each in holdings for place in each.strays] == []
+
+
+@pytest.mark.parametrize("action", [Action.KEEP])
+def test_a_mail_that_was_taken_can_be_picked_again(bench: Bench) -> None:
+    memory = MemoryInRam()
+    for number in (1, 2, 3):
+        bench.deliver(mail(number))
+    places = [copy.place for batch in bench.source.batches(memory, limit=3) for copy in batch.fetched]
+
+    picked = [
+        (copy.place, copy.path.read_bytes().splitlines()[1])
+        for batch in bench.source.picked(places[1:2], most_bytes=1000)
+        for copy in batch.fetched
+    ]
+
+    assert picked == [(places[1], b"Subject: mail 2")]
+
+
+def test_a_mail_that_is_gone_cannot_be_picked(bench: Bench) -> None:
+    bench.deliver(mail(1))
+    places = [c.place for b in bench.source.batches(MemoryInRam(), limit=1) for c in b.fetched]
+    bench.remove_all()
+
+    assert [b.fetched for b in bench.source.picked(places, most_bytes=1000) if b.fetched] == []
+
+
 def test_closing_is_safe_to_repeat(bench: Bench) -> None:
     bench.deliver(mail(1))
     list(bench.source.batches(MemoryInRam(), limit=1))

@@ -274,3 +274,45 @@ def test_any_bytes_come_back_as_they_went(store: ObjectStore, content: bytes) ->
     store.put(f"any/{digest}", content)
 
     assert store.get(f"any/{digest}", digest) == content
+
+
+ORG = "018f0000-0000-7000-8000-000000000001"
+
+
+def test_objects_are_listed_in_the_order_of_their_keys_with_their_sizes(store: ObjectStore) -> None:
+    for name in ("raw/ab/ab2", "raw/ab/ab1", "doc/ff/ff1", "raw/0c/0c1"):
+        store.put(f"{ORG}/{name}", name.encode())
+
+    assert list(store.listed(f"{ORG}/raw")) == [
+        (f"{ORG}/raw/0c/0c1", 10),
+        (f"{ORG}/raw/ab/ab1", 10),
+        (f"{ORG}/raw/ab/ab2", 10),
+    ]
+
+
+def test_a_name_that_is_none_of_ours_does_not_disturb_the_order(store: ObjectStore) -> None:
+    for name in ("raw/ab!x", "raw/ab/1", "raw/ab-x", "raw/ab0"):
+        store.put(f"{ORG}/{name}", b"")
+
+    keys = [stored.key for stored in store.listed(f"{ORG}/raw")]
+
+    assert keys == sorted(keys)
+    assert len(keys) == 4
+
+
+def test_the_folders_are_the_first_steps_of_all_keys(store: ObjectStore) -> None:
+    store.put(f"{ORG}/raw/ab/1", b"")
+    store.put(f"{ORG}/doc/ab/1", b"")
+    store.put("_quarantine/raw/ab/1", b"")
+
+    assert [folder for folder in store.folders() if folder != "_drafts"] == [ORG, "_quarantine"]
+
+
+def test_an_archive_that_nothing_was_put_into_has_no_folders(store: ObjectStore) -> None:
+    assert store.folders() == []
+
+
+def test_a_folder_that_is_not_there_is_empty(store: ObjectStore) -> None:
+    store.put(KEY, MAIL)
+
+    assert list(store.listed("_quarantine/raw")) == []

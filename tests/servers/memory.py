@@ -21,10 +21,12 @@ class MemoryInRam:
         self.alone: list[Place] = []
         self.not_given: list[Place] = []
         self.orgs_were_added = False
+        self.met: set[Place] = set()
 
     def commit(self, batch: Batch) -> None:
         self.files += map(known_file, batch.fetched)
         met = {copy.place for copy in batch.fetched} | {copy.place for copy in batch.unreadable}
+        self.met |= met | {copy.place for copy in batch.known}
         self.not_given = [place for place in self.not_given if place not in met]
         self.not_given += [copy.place for copy in batch.unreadable]
         copies: list[Fetched | KnownCopy] = [*batch.fetched, *batch.known]
@@ -60,6 +62,9 @@ class MemoryInRam:
 
     def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
         return [file for file in self.settled if file.file_name in file_names]
+
+    def unrecorded(self, places: Sequence[Place]) -> Sequence[Place]:
+        return [place for place in places if place not in self.met]
 
     def owed(self) -> Sequence[KnownFile]:
         return self.unsettled

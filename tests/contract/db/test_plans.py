@@ -14,13 +14,16 @@ import pytest
 from sqlalchemy import event
 
 from postroom.core.places import Cursor, Fingerprint, Place
+from postroom.db import audit as auditing
+from postroom.db.audit import SqlAudit
 from postroom.db.engine import Database
+from postroom.db.ids import NOBODY
 from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.scopes import Scope, scope_of
 from postroom.db.values import EMAIL, Intake, Key, Verdict
-from tests.contract.db.databases import MORNING, Orders, copy, message, minutes, part, place
+from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, message, minutes, part, place
 from tests.databases import every_row
 
 Asked = list[tuple[str, Any, Scope]]
@@ -39,6 +42,12 @@ def listening(database: Database) -> Iterator[Asked]:
         yield asked
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an audit ask for a second page of a few rows."""
+    monkeypatch.setattr(auditing, "_PAGE", 1)
 
 
 def plans(database: Database, act: Callable[[], object]) -> list[str]:
@@ -91,6 +100,16 @@ def announce(orders: Orders) -> None:
         outbox.conclude(owed, [each.event_id for each in owed.announcements], [], MORNING)
 
 
+def audit(orders: Orders) -> None:
+    """Read each book from its second page on."""
+    books = SqlAudit(orders.database)
+    for org_id in (orders.acme, NOBODY):
+        list(books.raws_wanted(org_id))
+        books.refers_to(org_id, DIGEST)
+    list(books.documents_wanted(orders.acme))
+    books.copies(orders.acme, orders.acme, DIGEST)
+
+
 def memory(orders: Orders) -> SourceMemory:
     return SourceMemory(orders.database, "orders", lambda: MORNING)
 
@@ -114,6 +133,7 @@ ACTS: dict[str, Callable[[Orders], object]] = {
     "finish": finish,
     "count an attempt": fail,
     "ask what is owed": announce,
+    "audit the archive": audit,
     "read a cursor": lambda orders: memory(orders).cursor("INBOX", 7),
     "ask for fingerprints": lambda orders: memory(orders).known("INBOX", {Fingerprint("a", MORNING, 1)}),
     "ask for files": lambda orders: memory(orders).sighted({"a", "b"}),
@@ -141,6 +161,7 @@ def test_no_table_that_grows_with_the_mail_is_read_from_end_to_end(orders: Order
     ("act", "index"),
     [
         ("claim", "ix_work_due"),
+        ("audit the archive", "ix_inbound_message_raw (org_id=? AND (raw_sha256,id)>(?,?))"),
         ("find keys of one org", "(org_id=? AND source=? AND source_message_id=?)"),
         ("find keys of many orgs", "(org_id=? AND source=? AND source_message_id=?)"),
         ("commit a batch", "(org_id=? AND source=? AND source_message_id=?)"),
