@@ -32,7 +32,8 @@ from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.source import Batch, MessageSource
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.house import House, Pace, SourceKit
-from postroom.jobs.tasks import extract_due, poll
+from postroom.jobs.polling import poll
+from postroom.jobs.tasks import extract_due
 from postroom.pipeline.accept import Desk, accept
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import Opening

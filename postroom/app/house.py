@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from postroom.app.compose import App
 from postroom.app.sources import kits
 from postroom.app.standards import standards
+from postroom.config.settings import Jobs
+from postroom.core.deadline import NEVER, Deadline
 from postroom.db.leases import SqlLeases
 from postroom.db.memory import SqlSourceBook
 from postroom.db.outbox import SqlOutbox
@@ -23,11 +25,16 @@ if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
     from postroom.fetcher.parking import Parking
 
 
-def build_house(app: App, *, parking: Parking | None = None) -> House:
+def build_house(
+    app: App,
+    *,
+    parking: Parking | None = None,
+    polls_until: Deadline = NEVER,
+    work_until: Deadline = NEVER,
+) -> House:
     """Return what the tasks work with; nothing is opened yet.  See `kits` for `parking`."""
-    jobs = app.settings.jobs
     return House(
-        sources=kits(app, parking=parking),
+        sources=kits(app, parking=parking, deadline=polls_until),
         inbox=app.inbox,
         workbench=SqlWorkbench(app.database),
         outbox=SqlOutbox(app.database),
@@ -37,14 +44,20 @@ def build_house(app: App, *, parking: Parking | None = None) -> House:
         notifier=LogNotifier(),
         standard=standards(app.settings, SqlProvenance(app.database).source_of),
         opening=Opening(open_containers(app.settings.limits), app.spool),
-        pace=Pace(
-            workers=jobs.workers,
-            attempts=jobs.attempts,
-            backoff_first_seconds=jobs.backoff_first_seconds,
-            backoff_cap_seconds=jobs.backoff_cap_seconds,
-            lease_seconds=jobs.lease_seconds,
-        ),
+        pace=_pace(app.settings.jobs),
         holder=holder_of(app.settings.state_dir),
         now=app.now,
         jitter=random.SystemRandom().random,
+        polls_until=polls_until,
+        work_until=work_until,
+    )
+
+
+def _pace(jobs: Jobs) -> Pace:
+    return Pace(
+        workers=jobs.workers,
+        attempts=jobs.attempts,
+        backoff_first_seconds=jobs.backoff_first_seconds,
+        backoff_cap_seconds=jobs.backoff_cap_seconds,
+        lease_seconds=jobs.lease_seconds,
     )

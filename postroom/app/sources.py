@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from postroom.app.compose import App
 from postroom.app.tokens import keeper_for
 from postroom.config.settings import Mailbox, MaildirFolder, Recipients, Settings, Unknown, Zone
+from postroom.core.deadline import NEVER, Deadline
 from postroom.core.routing import Rule, address_pattern
 from postroom.db.keeping import SqlKept
 from postroom.db.memory import SourceMemory
@@ -23,13 +24,16 @@ if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
     from postroom.fetcher.parking import Parking
 
 
-def kits(app: App, *, read_only: bool = False, parking: Parking | None = None) -> dict[str, SourceKit]:
+def kits(
+    app: App, *, read_only: bool = False, parking: Parking | None = None, deadline: Deadline = NEVER
+) -> dict[str, SourceKit]:
     """Return every configured source by its name with what a poll of it needs.
 
-    `read_only` is for a dry run.  With a `parking`, mailboxes stay connected between two polls.
+    `read_only` is for a dry run.  With a `parking`, mailboxes stay connected between two polls.  No mail
+    server is waited for after `deadline`.
     """
     mailboxes = {
-        name: mailbox_kit(app, mailbox, read_only=read_only, parking=parking)
+        name: mailbox_kit(app, mailbox, read_only=read_only, parking=parking, deadline=deadline)
         for name, mailbox in app.settings.mailbox.items()
     }
     folders = {name: folder_kit(app, folder) for name, folder in app.settings.maildir.items()}
@@ -79,7 +83,14 @@ def desk_for(app: App, name: str, rule: Rule) -> Desk:
     )
 
 
-def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking | None = None) -> SourceKit:
+def mailbox_kit(
+    app: App,
+    mailbox: Mailbox,
+    *,
+    read_only: bool,
+    parking: Parking | None = None,
+    deadline: Deadline = NEVER,
+) -> SourceKit:
     """Return the kit of an IMAP mailbox."""
     from postroom.fetcher.imap import ImapSource  # noqa: PLC0415  (a Maildir-only postroom needs no IMAP)
 
@@ -90,7 +101,7 @@ def mailbox_kit(app: App, mailbox: Mailbox, *, read_only: bool, parking: Parking
 
     def make() -> ImapSource:
         source = ImapSource(mailbox, spool, limits, now=app.now, read_only=read_only, bearer=bearer)
-        return source.with_memory(memory)
+        return source.with_memory(memory).until(deadline)
 
     return SourceKit(
         name=mailbox.name,

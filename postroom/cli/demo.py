@@ -27,7 +27,8 @@ from postroom.core.rules import Standard
 from postroom.db.schema import revision
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.house import House
-from postroom.jobs.tasks import extract_due, poll
+from postroom.jobs.polling import poll
+from postroom.jobs.tasks import extract_due
 
 _CONFIG = f"""# Made by `postroom demo`.
 state_dir = "."

@@ -15,16 +15,22 @@ import click
 from postroom.app.compose import App
 from postroom.app.house import build_house
 from postroom.app.sources import kits
+from postroom.cli.asking import Duration
 from postroom.cli.context import opened, say_no_source
+from postroom.cli.hard_stop import hard_stop
 from postroom.cli.main import say
+from postroom.cli.notices import say_news
 from postroom.cli.preview import show_preview
 from postroom.cli.words import counted, tally_words
 from postroom.config.values import seconds as seconds_of
+from postroom.core.deadline import Deadline
 from postroom.errors import Exit, Locked, UsageFault
-from postroom.jobs.house import SourceKit
+from postroom.jobs.house import House, SourceKit
 from postroom.jobs.lock import state_lock
 from postroom.jobs.once import Round, one_round
 from postroom.pipeline.tally import Tally
+
+_POLLING, _WORKING = 0.75, 0.9  # of a budget: until then mails are taken, and until then taken apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Wish:
     as_json: bool
     quiet: bool
     skip_locked: bool
+    budget: timedelta | None
 
 
 @click.command(short_help="Do one bounded round of everything due and exit, for cron.")
@@ -52,6 +59,9 @@ class Wish:
 @click.option("--dry-run", is_flag=True, help="Only read, and say what would be done.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many mails of each source.")
 @click.option("--since", metavar="DURATION", help="How far back a first connect goes, such as 7d.")
+@click.option(
+    "--budget", type=Duration(), help="End in time, such as 50s; the next round goes on where this one was."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
 @click.option("--quiet", is_flag=True, help="Silent unless a person is needed.")
 @click.option("--skip-locked", is_flag=True, help="Leave quietly while another postroom is at work.")
@@ -59,6 +69,8 @@ class Wish:
 def fetch(ctx: click.Context, /, **options: Any) -> int:
     """Poll each source once (or only those named), extract and announce what is due, and exit."""
     wish = Wish(**options)
+    if wish.budget is not None and wish.dry_run:
+        raise UsageFault("--budget and --dry-run exclude each other", fix="--limit N bounds a dry run")
     with opened(ctx, secrets=True, quiet=wish.quiet) as app:
         if wish.quiet:
             logging.getLogger("postroom").setLevel(logging.CRITICAL)
@@ -81,10 +93,36 @@ def _locked_round(app: App, wish: Wish) -> int:
             if wish.as_json:
                 click.echo(json.dumps(_facts(0, Tally(), 0.0, Exit.OK)))
             return Exit.OK
+        return _round(app, wish)
+
+
+def _round(app: App, wish: Wish) -> int:
+    started, taken = time.monotonic(), list[Tally]()
+
+    def last_words(code: Exit) -> None:
+        if wish.as_json:
+            click.echo(json.dumps(_facts(0, sum(taken, Tally()), time.monotonic() - started, code)))
+        elif not wish.quiet:
+            click.echo("postroom: the budget is over and something still hangs: given up", err=True)
+
+    seconds = wish.budget.total_seconds() if wish.budget else None
+    with hard_stop(seconds, last_words):
         app.take_over()
-        started = time.monotonic()
-        outcome = one_round(_chosen(app, wish), build_house(app), limit=wish.limit, since=_since(app, wish))
-        return _report(outcome, wish, seconds=time.monotonic() - started)
+        house = _house(app, started, seconds)
+        kits = [house.sources[name] for name in wish.names or house.sources]
+        outcome = one_round(kits, house, limit=wish.limit, since=_since(app, wish), report=taken.append)
+        return _report(app, outcome, wish, seconds=time.monotonic() - started)
+
+
+def _house(app: App, started: float, seconds: float | None) -> House:
+    """Return the house of a round; of its time, most is for the polls, and some for the documents."""
+    if seconds is None:
+        return build_house(app)
+    return build_house(
+        app,
+        polls_until=Deadline(started + _POLLING * seconds, time.monotonic),
+        work_until=Deadline(started + _WORKING * seconds, time.monotonic),
+    )
 
 
 def _chosen(app: App, wish: Wish) -> list[SourceKit]:
@@ -106,25 +144,24 @@ def _since(app: App, wish: Wish) -> datetime | None:
         raise UsageFault(f"--since: {error}", fix="such as 7d, 12h or 90s") from error
 
 
-def _report(outcome: Round, wish: Wish, *, seconds: float) -> int:
+def _report(app: App, outcome: Round, wish: Wish, *, seconds: float) -> int:
     code = exit_of(outcome)
-    for error in (*outcome.troubled.values(), *filter(None, [outcome.outage])):
-        say(error)
+    if wish.quiet:
+        say_news(app, outcome.outage)
+    else:
+        for error in (*outcome.troubled.values(), *filter(None, [outcome.outage])):
+            say(error)
     polled, tally = len(outcome.fine) + len(outcome.troubled), outcome.tally
     if wish.as_json:
-        click.echo(json.dumps(_facts(polled, tally, seconds, code)))
+        click.echo(json.dumps(_facts(polled, tally, seconds, code, unfinished=len(outcome.unfinished))))
     elif not wish.quiet:
         click.echo(f"{counted(polled, 'source')}: {tally_words(tally)} in {seconds:.1f} s")
-    if wish.quiet and tally.quarantined:
-        click.echo(
-            f"{counted(tally.quarantined, 'mail')} went to quarantine: postroom quarantine list", err=True
-        )
-    if wish.quiet and tally.failed:
-        click.echo(f"{counted(tally.failed, 'mail')} failed: postroom messages --status failed", err=True)
+        if outcome.unfinished:
+            click.echo(f"the time was over for {', '.join(outcome.unfinished)}: the next round goes on there")
     return code
 
 
-def _facts(polled: int, tally: Tally, seconds: float, code: int) -> dict[str, object]:
+def _facts(polled: int, tally: Tally, seconds: float, code: int, *, unfinished: int = 0) -> dict[str, object]:
     return {
         "sources": polled,
         "taken": tally.taken,
@@ -133,6 +170,7 @@ def _facts(polled: int, tally: Tally, seconds: float, code: int) -> dict[str, ob
         "failed": tally.failed,
         "documents": tally.documents,
         "bytes": tally.bytes,
+        "unfinished": unfinished,
         "seconds": round(seconds, 3),
         "exit": int(code),
     }

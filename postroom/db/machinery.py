@@ -149,6 +149,18 @@ class SourceState(Base):
     removed_until: Mapped[datetime | None]
 
 
+class NoticeRow(Base):
+    """One thing that a person is needed for, and when that was said; see core/notices.py."""
+
+    __tablename__ = "notice"
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    code: Mapped[str] = mapped_column(String(32))
+    rank: Mapped[int]
+    message: Mapped[str]
+    since: Mapped[datetime]
+    said_at: Mapped[datetime | None]
+
+
 class Turn(Base):
     """When a mailbox that many hosts share is polled next; one row for each, whatever its state."""
 

@@ -135,17 +135,31 @@ class SqlSourceBook:
             state = session.get(SourceState, name)
             return state.failures if state else 0
 
+    def last_attempts(self) -> Mapping[str, datetime]:
+        with self._database.read() as session:
+            states = session.scalars(select(SourceState)).all()
+        return {state.source_name: state.last_attempt_at for state in states}
+
+    def attempted(self, name: str, kind: str, now: datetime) -> None:
+        with self._database.write() as session:
+            _tried(session, name, kind, now)
+
     def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
         with self._database.write() as session:
-            state = session.get(SourceState, name)
-            if state is None:
-                state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0)
-                session.add(state)
-            state.kind, state.last_attempt_at = kind, now
+            state = _tried(session, name, kind, now)
             state.error_json = dict(error) if error else None
             state.failures = state.failures + 1 if error else 0
             if error is None:
                 state.last_success_at = now
+
+
+def _tried(session: Session, name: str, kind: str, now: datetime) -> SourceState:
+    state = session.get(SourceState, name)
+    if state is None:
+        state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0)
+        session.add(state)
+    state.kind, state.last_attempt_at = kind, now
+    return state
 
 
 def _newest_org(session: Session) -> datetime | None:

@@ -153,6 +153,14 @@ class SourceBook(Protocol):
         """Return how often in a row polls of a source came to nothing, whichever host they were of."""
         ...
 
+    def last_attempts(self) -> Mapping[str, datetime]:
+        """Return when each source was last tried, by name; one that never was is not there."""
+        ...
+
+    def attempted(self, name: str, kind: str, now: datetime) -> None:
+        """Record a poll that was cut short: neither a success nor a failure."""
+        ...
+
     def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
         """Record the end of a poll: a success where `error` is None."""
         ...

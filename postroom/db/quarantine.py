@@ -126,6 +126,11 @@ class SqlQuarantine:
             held = select(func.count()).select_from(Quarantine).where(Quarantine.state.in_(_OPEN))
             return session.scalar(held) or 0
 
+    def newest(self) -> int:
+        """Return the id of the newest mail that is held, 0 where none is."""
+        with self._database.read(org=NOBODY) as session:
+            return session.scalar(select(func.max(Quarantine.id)).where(Quarantine.state.in_(_OPEN))) or 0
+
 
 def _held(row: Quarantine) -> HeldMail:
     return HeldMail(

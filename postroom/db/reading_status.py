@@ -128,6 +128,16 @@ def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter
     return total, by_source
 
 
+def failed_count(database: Database, orgs: Sequence[OrgEntry]) -> int:
+    """Return how many messages of these orgs are FAILED."""
+    total = 0
+    for org in orgs:
+        failed = (InboundMessage.org_id == org.id, InboundMessage.status == Status.FAILED)
+        with database.read(org=org.id) as session:
+            total += session.scalar(select(func.count()).select_from(InboundMessage).where(*failed)) or 0
+    return total
+
+
 def counts_of(database: Database, org: OrgEntry) -> tuple[dict[Status, int], int]:
     """Return the org's messages by status, and its documents."""
     by_status = select(InboundMessage.status, func.count()).where(InboundMessage.org_id == org.id)

@@ -38,6 +38,7 @@ from postroom.errors.oauth import (
     TokenUnreadable,
 )
 from postroom.errors.outside import (
+    BudgetSpent,
     ConnectFailed,
     DnsFailed,
     FolderRefused,
@@ -72,6 +73,7 @@ from postroom.errors.people import (
 
 __all__ = [
     "BucketUnusable",
+    "BudgetSpent",
     "ConfigFault",
     "ConnectFailed",
     "CredentialRejected",

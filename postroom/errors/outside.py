@@ -119,6 +119,17 @@ class MailUnreadable(ServerFault):
     code = "E-IMAP-MAIL"
 
 
+class BudgetSpent(SourceUnavailable):
+    """The time of `fetch --once --budget` was over before a source gave anything.
+
+    Nothing is lost, and the next round begins with the sources that were tried longest ago. If it stays: the
+    server is slow, or one mail takes longer than the budget. A round without `--budget` takes it.
+    """
+
+    code = "E-BUDGET"
+    exit = Exit.TEMPORARY
+
+
 class SettleFailed(SourceUnavailable):
     """The mail is safe, but the mailbox or Maildir refused the after-action.
 

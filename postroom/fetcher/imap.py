@@ -9,9 +9,10 @@ from itertools import groupby
 from pathlib import Path
 
 from postroom.config.settings import Action, After, Mailbox
+from postroom.core.deadline import Deadline
 from postroom.core.limits import Limits
 from postroom.core.places import Cursor, Place
-from postroom.errors import FolderRefused
+from postroom.errors import BudgetSpent, FolderRefused
 from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
@@ -99,6 +100,8 @@ class ImapSource:
             self._spool.empty()
         if refused:
             raise refused[0]
+        if self._connection.is_late:
+            raise BudgetSpent(f"{self.name}: the budget was over before all was read")
         trouble.tell()
 
     def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
@@ -157,6 +160,11 @@ class ImapSource:
     def with_memory(self, memory: Memory) -> ImapSource:
         """Return the source itself, which asks `memory` before it settles what an earlier poll took."""
         self._memory = memory
+        return self
+
+    def until(self, deadline: Deadline) -> ImapSource:
+        """Return the source itself; once `deadline` is over, it yields what is whole and asks no more."""
+        self._connection.time.deadline = deadline
         return self
 
     @property

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from postroom.errors import ServerFault
+from postroom.errors import BudgetSpent, ServerFault
 from postroom.fetcher.batching import BATCH_BYTES
+from postroom.fetcher.imap_commands import Fields, fetch
 from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_literals import Overlong, Sections
 from postroom.fetcher.imap_opened import Opened
+from postroom.fetcher.imap_search import still_there
 
 MOST_REFUSED = 20  # in one poll: many servers hang up at such a mail, so that each may cost a login
 _STREAM_SECONDS = 120.0
 _STREAM_BYTES_A_SECOND = 16_384  # slower than that, and a mail would hold up its mailbox for hours
 
 T = TypeVar("T")
-Fields = Mapping[bytes, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Asker:
         server is away.
         """
         once = partial(self._once, fields=fields, understood=understood)
-        return self._in_halves(uids, once, fields[-1], most_refused)
+        return self._in_parts(uids, once, fields[-1], most_refused)
 
     def stream(
         self, uids: Sequence[int], section: str, receive: Callable[[Iterator[bytes]], T], *, most_bytes: int
@@ -70,41 +71,49 @@ class Asker:
         def once(asked: Sequence[int]) -> tuple[dict[int, T | Overlong], str]:
             return self._streamed(asked, section, receive, most_bytes)
 
-        return self._in_halves(uids, once, section, None)
+        return self._in_parts(uids, once, section, None, in_order=True)
 
     def still_there(self, uids: Sequence[int]) -> list[int]:
         """Return those of `uids` (a few hundred at most) that the folder holds, in their order."""
         if not uids:
             return []
         self.connection.stay_in(self.opened, read_only=self.read_only)
-        found = self.connection.search(["UID", ",".join(map(str, uids))])
+        found = still_there(self.connection, uids)
         return [uid for uid in uids if uid in found]
 
-    def _in_halves(
+    def _in_parts(
         self,
         uids: Sequence[int],
         once: Callable[[Sequence[int]], tuple[dict[int, T], str]],
         wanted: str,
         most_refused: int | None,
+        *,
+        in_order: bool = False,
     ) -> Answers[T]:
         """Ask `once` for all, and again in halves where a command fails or is silent on a mail that is there.
 
-        A mail that fails alone and again, while the server answers a search, is refused.
+        Where mails come `in_order` and the connection broke, the first that is missing is asked alone.  A
+        mail that fails alone and again, while the server answers a search, is refused.  Where the time is
+        over, nothing is decided on what was not given until then.
         """
         answers: Answers[T] = Answers({}, {}, uids[-1] if uids else 0)
         waiting = [(list(uids), self.suspect)] if uids else []
         while waiting:
             group, failed_before = waiting.pop()
             if most_refused is not None and len(answers.refused) >= most_refused:
-                decided = {uid: value for uid, value in answers.given.items() if uid < group[0]}
-                return Answers(decided, answers.refused, group[0] - 1)
-            given, fault = once(group)
-            answers.given.update(given)
-            missing = self.still_there([uid for uid in group if uid not in given])
+                return _before(group[0], answers)
+            try:
+                given, fault = once(group)
+                answers.given.update(given)
+                is_cut = in_order and not self.connection.is_open and bool(given or not failed_before)
+                missing = self.still_there([uid for uid in group if uid not in given])
+            except BudgetSpent:
+                return _before(next(uid for uid in group if uid not in answers.given), answers)
             if len(missing) == 1 and failed_before:
                 answers.refused[missing[0]] = fault or f"the server gives no {wanted} of it"
             elif missing:
-                waiting += [(half, True) for half in reversed(_halves(missing)) if half]
+                some = (missing[:1], missing[1:]) if is_cut else _halves(missing)
+                waiting += [(part, True) for part in reversed(some) if part]
         return answers
 
     def _once(
@@ -113,7 +122,7 @@ class Asker:
         # Outside the try: a folder that cannot be opened is no fault of a mail.
         self.connection.stay_in(self.opened, read_only=self.read_only)
         try:
-            answer = self.connection.fetch(uids, fields)
+            answer = fetch(self.connection, uids, fields)
         except ServerFault as error:
             return {}, str(error)
         heard = {uid: understood(uid, answer[uid]) for uid in uids if uid in answer}
@@ -130,9 +139,15 @@ class Asker:
                 lambda wire: Sections(wire, section, most_bytes, receive, given).ask(uids),
                 seconds=most_seconds,
             )
-        except ServerFault as error:
+        except (ServerFault, BudgetSpent) as error:
             return given, str(error)
         return given, ""
+
+
+def _before(uid: int, answers: Answers[T]) -> Answers[T]:
+    """Return what was decided on the mails below `uid`."""
+    given = {each: value for each, value in answers.given.items() if each < uid}
+    return Answers(given, answers.refused, uid - 1)
 
 
 def _halves(uids: list[int]) -> tuple[list[int], list[int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from math import inf
 
 from postroom.core.limits import KIB
 from postroom.core.places import Place
@@ -18,6 +19,15 @@ from postroom.fetcher.spool import Spool, Spooled
 _HEADER_BYTES = 64 * KIB  # what a mail over the limit counts for in a batch
 _WHOLE = "BODY.PEEK[]"  # never RFC822: that sets \Seen, and iCloud answers it with nothing
 _HEADER = "BODY.PEEK[HEADER]"
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """What reading some mails came to; on none above the UID `reached` was anything decided."""
+
+    fetched: tuple[Fetched, ...]
+    unreadable: tuple[UnreadableCopy, ...]
+    reached: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +44,25 @@ class BodyReader:
     message_bytes: int
     now: Callable[[], datetime]
 
-    def read(self, listed: Sequence[Listed]) -> tuple[tuple[Fetched, ...], tuple[UnreadableCopy, ...]]:
+    def read(self, listed: Sequence[Listed]) -> Bodies:
         """Return the copies in the order of `listed`.  Raises SourceUnavailable, StoreUnavailable.
 
         A mail counts as over the limit by its listed size, and else by the size with which it comes.
         """
         fitting = [mail for mail in listed if mail.size_bytes <= self.message_bytes]
-        read, overlong = self._read(fitting, _WHOLE)
+        read, overlong, reached = self._read(fitting, _WHOLE)
         large = [mail for mail in listed if mail.size_bytes > self.message_bytes or mail.uid in overlong]
-        headers, endless = self._read(large, _HEADER)
+        headers, endless, reached_too = self._read(large, _HEADER)
         read |= headers
+        reached = int(min(reached, reached_too, max((mail.uid for mail in listed), default=0)))
         for mail in large:
             if mail.uid in endless:
                 read[mail.uid] = self._refused(mail, "its header alone is over the limit")
-        copies = [read[mail.uid] for mail in listed if mail.uid in read]
-        return (
+        copies = [read[mail.uid] for mail in listed if mail.uid in read and mail.uid <= reached]
+        return Bodies(
             tuple(copy for copy in copies if isinstance(copy, Fetched)),
             tuple(copy for copy in copies if isinstance(copy, UnreadableCopy)),
+            reached,
         )
 
     def unreadable(self, uid: int, reason: str, date: datetime | None, size_bytes: int = 0) -> UnreadableCopy:
@@ -67,11 +79,10 @@ class BodyReader:
 
     def _read(
         self, mails: Sequence[Listed], section: str
-    ) -> tuple[dict[int, Fetched | UnreadableCopy], set[int]]:
-        """Return the copies by UID, and the UIDs whose section is over the limit."""
-        answers = self.asker.stream(
-            [mail.uid for mail in mails], section, self._received, most_bytes=self.message_bytes
-        )
+    ) -> tuple[dict[int, Fetched | UnreadableCopy], set[int], float]:
+        """Return the copies by UID, the UIDs whose section is over the limit, and how far it got."""
+        uids = [mail.uid for mail in mails]
+        answers = self.asker.stream(uids, section, self._received, most_bytes=self.message_bytes)
         read: dict[int, Fetched | UnreadableCopy] = {}
         overlong: set[int] = set()
         for mail in mails:
@@ -83,7 +94,7 @@ class BodyReader:
                 read[mail.uid] = self._copy(mail, message_id, spooled, whole=section == _WHOLE)
             elif mail.uid in answers.refused:
                 read[mail.uid] = self._refused(mail, answers.refused[mail.uid])
-        return read, overlong
+        return read, overlong, answers.reached if uids and answers.reached < uids[-1] else inf
 
     def _received(self, pieces: Iterator[bytes]) -> tuple[str, Spooled]:
         """Return the digest of the Message-ID, which the first piece holds, and the file of all pieces."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
 
 from postroom.config.settings import Mailbox
-from postroom.errors import FolderRefused, ServerFault, SettleFailed
+from postroom.errors import FolderRefused, ServerFault, SettleFailed, SourceUnavailable
 from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_cursor import GENERATION
-from postroom.fetcher.imap_deadline import within
+from postroom.fetcher.imap_deadline import RoundTime, within
 from postroom.fetcher.imap_idle import Idle
 from postroom.fetcher.imap_limits import session_refusal, session_refused
 from postroom.fetcher.imap_literals import Wire
@@ -34,9 +34,13 @@ BROKEN = (IMAPClientAbortError, ProtocolError, OSError, *_NONSENSE)
 
 
 class Connection:
-    """Opens itself when first asked, and anew after a break; one thread uses it at a time."""
+    """Opens itself when first asked, and anew after a break; one thread uses it at a time.
+
+    Once the deadline of its `time` is over, BudgetSpent is raised, also by what is under way then.
+    """
 
     def __init__(self, settings: Mailbox, bearer: Bearer | None = None) -> None:
+        self.time = RoundTime(settings)
         self._settings = settings
         self._bearer = bearer
         self._client: Any = None
@@ -45,11 +49,21 @@ class Connection:
         self._idle: Idle | None = None
         self._still = Stillness()
 
+    @property
+    def is_late(self) -> bool:
+        """Return whether there is no time left to ask anything."""
+        return self.time.deadline.is_over
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether there is a connection that is not known to be broken."""
+        return self._client is not None
+
     def ready(self) -> None:
         """Be logged in and out of IDLE; a connection that died since its last use is replaced.
 
-        Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, SessionRefused, ServerFault, and what the
-        bearer of a token raises.
+        Raises DnsFailed, ConnectFailed, TlsFailed, LoginRefused, SessionRefused, ServerFault, BudgetSpent,
+        and what the bearer of a token raises.
         """
         self._end_idle()
         is_asked = self._still.folder() or time.monotonic() - self._used > _QUIET_SECONDS
@@ -59,18 +73,28 @@ class Connection:
             except (IMAPClientError, *BROKEN):
                 self._drop()
         if self._client is None:
-            self._client = self._logged_in()
+            self.time.require()
+            try:
+                self._client = self._logged_in()
+            except SourceUnavailable as error:
+                self.time.require(error)
+                raise
         self._used = time.monotonic()
 
     def _logged_in(self) -> Any:
         bearer = self._bearer
         if bearer is None:
-            client = open_client(self._settings)
+            client = self._opened()
             log_in(client, self._settings)
             return client
         token = bearer.token()  # first: where there is none, no mail server is bothered
-        client = open_client(self._settings)
+        client = self._opened()
         log_in(client, self._settings, lambda opened: offer_token(opened, self._settings, token, bearer))
+        return client
+
+    def _opened(self) -> Any:
+        client = open_client(self._settings, deadline=self.time.deadline)
+        self.time.begin(client)
         return client
 
     def ask(
@@ -88,10 +112,12 @@ class Connection:
         self._still.end()
         if self._client is None:
             self.ready()
+        self.time.bound(self._client, READ_SECONDS)
         try:
             answer = question(self._client)
         except BROKEN as error:
             self._drop()
+            self.time.require(error)
             if session_refused(said(error)):
                 raise session_refusal(self._settings, said(error)) from error
             raise ServerFault(f"{peer(self._settings)}: broke off while {doing}: {said(error)}") from error
@@ -107,18 +133,6 @@ class Connection:
         """Return whether the server says it can do that.  Raises ServerFault."""
         with self._still.kept():  # the library has them since the login
             return bool(self.ask("its capabilities", lambda client: client.has_capability(capability)))
-
-    def search(self, criteria: Sequence[object]) -> set[int]:
-        """Return the UIDs in the open folder that meet `criteria`.  Raises ServerFault."""
-        return self.ask("a search", lambda client: set(client.search(list(criteria))))
-
-    def fetch(self, uids: Sequence[int], fields: Sequence[str]) -> Mapping[int, Mapping[bytes, Any]]:
-        """Return what the server says of each of `uids`; what it is silent about is left out.
-
-        UIDs are always a list of numbers: the library runs a range such as "1:*" and then fails on its own
-        answer.  Raises ServerFault.
-        """
-        return self.ask("a fetch", lambda client: client.fetch(list(uids), list(fields)) or {})
 
     def stream(self, doing: Callable[[Wire], None], *, seconds: float) -> None:
         """Let `doing` write and read past the library, for `seconds` at most.
@@ -202,10 +216,10 @@ class Connection:
             self._drop()
         self._still.end()
         client, self._client, self._selected = self._client, None, None
-        if client is not None:
+        if client is not None and not self.is_late:
             with suppress(IMAPClientError, *BROKEN):
                 client.logout()
-            _shut(client)
+        self._shut(client)
 
     def _end_idle(self) -> None:
         idle, self._idle = self._idle, None
@@ -226,10 +240,10 @@ class Connection:
     def _drop(self) -> None:
         client, self._client, self._selected, self._idle = self._client, None, None, None
         self._still.end()
+        self._shut(client)
+
+    def _shut(self, client: Any) -> None:
+        self.time.end()
         if client is not None:
-            _shut(client)
-
-
-def _shut(client: Any) -> None:
-    with suppress(IMAPClientError, *BROKEN):
-        client.shutdown()
+            with suppress(IMAPClientError, *BROKEN):
+                client.shutdown()

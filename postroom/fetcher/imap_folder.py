@@ -46,6 +46,10 @@ class FolderPass:
     def _opened(self) -> Opened:
         return self.reader.asker.opened
 
+    @property
+    def _is_late(self) -> bool:
+        return self.reader.asker.connection.is_late
+
     # --- what was met before ---------------------------------------------------------------------
 
     def _left_alone(self) -> Iterator[Batch]:
@@ -56,7 +60,7 @@ class FolderPass:
             if listing.refused:
                 yield Batch((), unreadable=_unreadable(self.reader, listing))
             for mails in in_batches(_in_order(listing), self.reader.fetched_bytes):
-                batch = self._read(self.reader, mails)
+                batch, _reached = self._read(self.reader, mails)
                 if batch.fetched or batch.unreadable:
                     yield batch
 
@@ -73,7 +77,7 @@ class FolderPass:
                     self.trouble.pass_over(self._opened.folder, uid)
                     continue
                 listing = self._list(reader, [uid])
-                batch = self._read(reader, _in_order(listing), _unreadable(reader, listing))
+                batch, _reached = self._read(reader, _in_order(listing), _unreadable(reader, listing))
                 if batch.fetched or batch.unreadable:
                     yield batch
 
@@ -104,12 +108,13 @@ class FolderPass:
         done = not fresh
         affordable = self.budget.affordable(fresh[: self.limit], self.reader.fetched_bytes)
         for mails in in_batches(affordable, self.reader.fetched_bytes):
-            done = mails[-1].uid == fresh[-1].uid
-            batch = self._read(self.reader, mails)
-            yield replace(batch, cursor=self._up_to(listing.reached if done else mails[-1].uid))
-            if self.failed >= MOST_REFUSED:
+            batch, reached = self._read(self.reader, mails)
+            done = reached == fresh[-1].uid
+            if batch.fetched or batch.unreadable or reached == mails[-1].uid:
+                yield replace(batch, cursor=self._up_to(listing.reached if done else reached))
+            if self.failed >= MOST_REFUSED or reached < mails[-1].uid:
                 return False
-        return done and self.limit > 0 and self.failed < MOST_REFUSED
+        return done and self.limit > 0 and self.failed < MOST_REFUSED and not self._is_late
 
     def _up_to(self, uid: int) -> Cursor:
         self.reading = replace(self.reading, cursor=self.reading.taken_up_to(uid))
@@ -142,12 +147,13 @@ class FolderPass:
 
     def _read(
         self, reader: BodyReader, mails: Sequence[Listed], unreadable: tuple[UnreadableCopy, ...] = ()
-    ) -> Batch:
-        fetched, refused = reader.read(mails)
-        self.budget.spend(sum(copy.size_bytes for copy in fetched))
-        self.limit -= len(fetched)
-        self.failed += len(refused)
-        return Batch(fetched, unreadable=unreadable + refused)
+    ) -> tuple[Batch, int]:
+        """Return the batch of these mails, and the UID up to which it is decided what becomes of them."""
+        read = reader.read(mails)
+        self.budget.spend(sum(copy.size_bytes for copy in read.fetched))
+        self.limit -= len(read.fetched)
+        self.failed += len(read.unreadable)
+        return Batch(read.fetched, unreadable=unreadable + read.unreadable), read.reached
 
 
 def _in_order(listing: Answers[Listed]) -> list[Listed]:

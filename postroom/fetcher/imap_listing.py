@@ -6,16 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from postroom.core.places import Cursor, Fingerprint
 from postroom.fetcher.imap_asking import Answers, Asker
 from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_opened import Opened
+from postroom.fetcher.imap_search import uids_from
 
 LISTED_AT_ONCE = 500  # UIDs of ten digits make a command of 5,500 bytes; servers take 8,000 (RFC 7162 4)
-_SEARCHED_AT_ONCE = 20_000  # mails; an answer of more than a million bytes is refused by Python's imaplib
 
 _MESSAGE_ID_ONLY = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 _MESSAGE_ID = re.compile(
@@ -43,7 +43,7 @@ def highest_uid(connection: Connection, opened: Opened) -> int:
     """Return the highest UID given out so far.  Raises ServerFault."""
     if opened.uid_next is not None:
         return opened.uid_next - 1
-    return max(_search(connection, opened, ["UID", "1:*"]), default=0)  # RFC 3501 made UIDNEXT optional
+    return max(uids_from(connection, opened, 1), default=0)  # RFC 3501 made UIDNEXT optional
 
 
 def every_uid(connection: Connection, opened: Opened) -> Iterator[list[int]]:
@@ -59,26 +59,14 @@ def every_uid(connection: Connection, opened: Opened) -> Iterator[list[int]]:
 def new_uids(connection: Connection, opened: Opened, cursor: Cursor) -> list[int]:
     """Return the UIDs after the cursor, ascending, without those the server knows to be too old.
 
-    SINCE goes by whole days in the server's zone, so it is asked a day generously; the exact bound is for
-    whoever knows the INTERNALDATE.  Raises ServerFault.
+    Raises ServerFault.
     """
     first = cursor.last_uid + 1
     found: set[int] = set()
     if cursor.since is not None and first <= cursor.since_until_uid:
-        day = (cursor.since.astimezone(UTC) - timedelta(days=1)).date()
-        found |= _search(connection, opened, ["UID", f"{first}:{cursor.since_until_uid}", "SINCE", day])
+        found = uids_from(connection, opened, first, cursor.since_until_uid, cursor.since)
         first = cursor.since_until_uid + 1
-    # `n:*` names the last mail also when its UID is below n (RFC 9051 6.4.9).
-    found |= {uid for uid in _search(connection, opened, ["UID", f"{first}:*"]) if uid >= first}
-    return sorted(found)
-
-
-def still_there(connection: Connection, uids: Sequence[int], *which: str) -> set[int]:
-    """Return those of `uids` (a few hundred at most) that the open folder holds; `which` narrows the search.
-
-    Raises ServerFault.
-    """
-    return connection.search(["UID", ",".join(map(str, uids)), *which]) & set(uids)
+    return sorted(found | uids_from(connection, opened, first))
 
 
 def list_mails(asker: Asker, uids: Sequence[int], *, message_ids: bool, most_refused: int) -> Answers[Listed]:
@@ -105,21 +93,6 @@ def message_id_sha256(header: bytes) -> str:
     field = _MESSAGE_ID.search(header, 0, end.start() + 1 if end else len(header))
     value = re.sub(rb"[\r\n]", b"", field.group(1)).strip(b" \t") if field else b""
     return hashlib.sha256(value).hexdigest() if value else ""
-
-
-def _search(connection: Connection, opened: Opened, criteria: Sequence[object]) -> set[int]:
-    """Search in ranges of mail numbers, from the newest down.
-
-    When mails are expunged meanwhile, the rest moves to lower numbers: downwards that is met twice,
-    upwards it would be missed.
-    """
-    found: set[int] = set()
-    for last in range(opened.exists, 0, -_SEARCHED_AT_ONCE):
-        numbers = (
-            [f"{max(1, last - _SEARCHED_AT_ONCE + 1)}:{last}"] if opened.exists > _SEARCHED_AT_ONCE else []
-        )
-        found |= connection.search([*numbers, *criteria])
-    return found
 
 
 def _described(uid: int, fields: Mapping[bytes, Any]) -> Listed | None:

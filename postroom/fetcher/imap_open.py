@@ -12,6 +12,7 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from postroom.config.settings import Mailbox, Tls
+from postroom.core.deadline import NEVER, Deadline
 from postroom.errors import ConnectFailed, DnsFailed, ServerFault, TlsFailed
 from postroom.fetcher.imap_words import peer, said
 
@@ -24,13 +25,13 @@ _TLS_FIX = (
 )
 
 
-def open_client(settings: Mailbox) -> Any:
+def open_client(settings: Mailbox, *, deadline: Deadline = NEVER) -> Any:
     """Return an IMAPClient that is connected, encrypted as configured, and not logged in.
 
-    Raises DnsFailed, ConnectFailed, TlsFailed, ServerFault.
+    No single wait is longer than `deadline` has it.  Raises DnsFailed, ConnectFailed, TlsFailed, ServerFault.
     """
     context = tls_context(settings)
-    client = _connect(settings, context)
+    client = _connect(settings, context, deadline)
     _keep_quiet(client)
     if settings.tls is Tls.STARTTLS:
         _start_tls(client, settings, context)
@@ -81,7 +82,7 @@ def connect_fault(settings: Mailbox, error: BaseException) -> ConnectFailed:
     )
 
 
-def _connect(settings: Mailbox, context: ssl.SSLContext) -> Any:
+def _connect(settings: Mailbox, context: ssl.SSLContext, deadline: Deadline) -> Any:
     resolve(settings)
     try:
         return IMAPClient(
@@ -89,7 +90,9 @@ def _connect(settings: Mailbox, context: ssl.SSLContext) -> Any:
             port=settings.port,
             ssl=settings.tls is Tls.IMPLICIT,
             ssl_context=context if settings.tls is Tls.IMPLICIT else None,
-            timeout=SocketTimeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            timeout=SocketTimeout(
+                connect=deadline.wait_seconds(CONNECT_SECONDS), read=deadline.wait_seconds(READ_SECONDS)
+            ),
         )
     except ssl.SSLError as error:
         raise _tls_fault(settings, error) from error

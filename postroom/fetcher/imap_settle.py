@@ -13,8 +13,8 @@ from postroom.errors import ServerFault, SettleFailed
 from postroom.failpoints import reach
 from postroom.fetcher.batching import in_chunks
 from postroom.fetcher.imap_connection import Connection
-from postroom.fetcher.imap_listing import still_there
 from postroom.fetcher.imap_opened import Opened
+from postroom.fetcher.imap_search import still_there
 
 _AT_ONCE = 200  # in one command 0.6 ms a mail, one by one 83
 _SEEN = "\\Seen"
@@ -116,7 +116,7 @@ def _move(connection: Connection, opened: Opened, uids: list[int], target: str) 
     if connection.can("MOVE"):
         _command(connection, f"to move to {target!r}", lambda client: client.move(uids, target))
         return
-    fresh = still_there(connection, uids, "UNDELETED")
+    fresh = still_there(connection, uids, undeleted=True)
     if fresh:
         copied = _command(
             connection, f"to copy to {target!r}", lambda client: _copy(client, sorted(fresh), target)

@@ -21,7 +21,7 @@ _ANNOUNCED_AT_ONCE = 20
 def announce_due(house: House) -> int:
     """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
     taken = 0
-    while not house.stopping.is_set():
+    while not house.stopping.is_set() and not house.work_until.is_over:
         seconds = house.pace.lease_seconds
         claimed = house.outbox.claim(
             limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from postroom.core.retry import pause_seconds
 from postroom.errors import CredentialRejected, LoginRefused, MailUnreadable, TransientError
 from postroom.jobs.house import House, SourceKit
-from postroom.jobs.tasks import poll
+from postroom.jobs.polling import poll
 from postroom.pipeline.tally import Tally
 
 _LONGEST_BACK_OFF_SECONDS = 900.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
 
+from postroom.core.deadline import NEVER, Deadline
 from postroom.core.rules import Standard
 from postroom.db.protocols import Inbox, Kept, Leases, OutboxQueue, SourceBook, Workbench
 from postroom.db.values import Claim
@@ -52,7 +53,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything the tasks need, and the flag that asks them to come to an end."""
+    """Everything the tasks need, and the flag that asks them to come to an end.
+
+    Where the time of a round is measured out, no poll goes on after `polls_until`, and no message is taken
+    apart or announced after `work_until`.
+    """
 
     sources: Mapping[str, SourceKit]
     inbox: Inbox
@@ -69,3 +74,5 @@ class House:
     now: Callable[[], datetime]
     jitter: Callable[[], float]
     stopping: Event = field(default_factory=Event)
+    polls_until: Deadline = NEVER
+    work_until: Deadline = NEVER

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.house import House, SourceKit
-from postroom.jobs.tasks import extract_due, poll, rescue_stalled
+from postroom.jobs.polling import poll
+from postroom.jobs.tasks import extract_due, rescue_stalled
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
@@ -19,44 +21,86 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round came to: the sum, the sources that went well, the errors of those that did not."""
+    """What a round came to: the sum, the sources that went well, the errors of those that did not.
+
+    `unfinished` are those that there was no time for, or not enough.
+    """
 
     tally: Tally
     fine: tuple[str, ...]
     troubled: dict[str, PostroomError]
     outage: PostroomError | None = None
+    unfinished: tuple[str, ...] = ()
 
 
 def one_round(
-    kits: Sequence[SourceKit], house: House, *, limit: int | None = None, since: datetime | None = None
+    kits: Sequence[SourceKit],
+    house: House,
+    *,
+    limit: int | None = None,
+    since: datetime | None = None,
+    report: Callable[[Tally], None] = lambda _tally: None,
 ) -> Round:
-    """Poll each source once, extract all that is due, announce it.
+    """Poll each source once, extract all that is due, announce it; `report` is told of each batch taken.
 
-    A source in trouble holds up no other, not even where the trouble is a bug.  Raises OperatorError.
+    A source in trouble holds up no other, not even where the trouble is a bug.  Where the house's time is
+    over, the rest is left to the next round, which begins with the source that was tried longest ago.  Raises
+    OperatorError.
     """
     counted, fine, troubled = list[Tally](), list[str](), dict[str, PostroomError]()
-    for kit in kits:
+    unfinished = list[str]()
+
+    def count(tally: Tally) -> None:
+        counted.append(tally)
+        report(tally)
+
+    for kit in _in_turn(kits, house):
         if house.stopping.is_set():
             break
-        try:
-            polled = poll(kit, house, limit=limit, since=since, report=counted.append)
-            if polled.refused:
-                troubled[kit.name] = SettleFailed(polled.refused)
-            else:
-                fine.append(kit.name)
-        except TransientError as error:
+        is_late = house.polls_until.is_over
+        error = (
+            None if is_late else _trouble(partial(poll, kit, house, limit=limit, since=since, report=count))
+        )
+        if error is not None:
             troubled[kit.name] = error
-        except OperatorError:
-            raise
-        except Exception as error:
-            _log.exception("bug", source=kit.name, code="E-BUG")
-            troubled[kit.name] = PostroomError(f"{type(error).__name__}: {error}")
+        elif house.polls_until.is_over:
+            unfinished.append(kit.name)
+        else:
+            fine.append(kit.name)
+    worked, outage = _work(house)
+    return Round(sum(counted, worked), tuple(fine), troubled, outage, tuple(unfinished))
+
+
+def _work(house: House) -> tuple[Tally, PostroomError | None]:
+    """Take apart and announce what is due; return what came of it, and the outage that ended it, if any."""
     rescue_stalled(house)
-    tally = sum(counted, Tally())
-    outage: PostroomError | None = None
+    tally = Tally()
     try:
         tally += extract_due(house, until_empty=True)
         announce_due(house)
     except TransientError as error:
-        outage = error
-    return Round(tally, tuple(fine), troubled, outage)
+        return tally, error
+    return tally, None
+
+
+def _trouble(polling: Callable[[], Tally]) -> PostroomError | None:
+    """Poll one source; return what went wrong, a bug too, None where nothing did.  Raises OperatorError."""
+    try:
+        polled = polling()
+    except TransientError as error:
+        return error
+    except OperatorError:
+        raise
+    except Exception as error:
+        _log.exception("bug", code="E-BUG")
+        return PostroomError(f"{type(error).__name__}: {error}")
+    return SettleFailed(polled.refused) if polled.refused else None
+
+
+def _in_turn(kits: Sequence[SourceKit], house: House) -> Sequence[SourceKit]:
+    """Return the sources in their order; where time is measured out, those tried longest ago first."""
+    if not house.polls_until.is_finite:
+        return kits
+    last = house.book.last_attempts()
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(kits, key=lambda kit: last.get(kit.name, never))

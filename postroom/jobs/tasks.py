@@ -1,10 +1,9 @@
-"""The tasks: plain functions that may be repeated, the same for `run`, `fetch --once` and many hosts."""
+"""The tasks beside polling: plain functions that may be repeated, the same whatever runs them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,21 +11,10 @@ from typing import Any
 import structlog
 
 from postroom.core.retry import pause_seconds
-from postroom.db.leases import lease_of_source
-from postroom.db.values import Claim, Fence
-from postroom.errors import (
-    LeaseLost,
-    PinnedOrgMissing,
-    PostroomError,
-    SettleFailed,
-    SourceVanished,
-    TransientError,
-)
-from postroom.failpoints import reach
-from postroom.fetcher.source import MessageSource
-from postroom.jobs.house import House, SourceKit
+from postroom.db.values import Claim
+from postroom.errors import LeaseLost, PostroomError, SourceVanished, TransientError
+from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
-from postroom.pipeline.accept import accept, settle_places
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
@@ -36,127 +24,20 @@ _CLAIMED_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 
 
-def poll(
-    kit: SourceKit,
-    house: House,
-    *,
-    limit: int | None = None,
-    since: datetime | None = None,
-    report: Callable[[Tally], None] = lambda _tally: None,
-) -> Tally:
-    """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
-
-    One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
-    archive or database.  What was committed until then stands, and `report` was told of each batch of it.  A
-    refused after-action is recorded too, and is in the tally.  Returns an empty tally while another worker
-    holds the source's lease.
-    """
-    name = lease_of_source(kit.name)
-    seconds = house.pace.lease_seconds
-    fence = house.leases.acquire(name, holder=house.holder, seconds=seconds, now=house.now())
-    if fence is None:
-        return Tally()
-    reach("poll.leased")
-    tally = Tally()
-    try:
-        with _told_of(kit, house), kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
-            for counted in _batches(fence, kit, house, limit or kit.max_per_poll, since):
-                report(counted)
-                tally += counted
-        refusal = as_record(SettleFailed(tally.refused), house.now()) if tally.refused else None
-        house.book.polled(kit.name, kit.kind, house.now(), error=refusal)
-        return tally
-    finally:
-        house.leases.release(fence)
-
-
-@contextmanager
-def _told_of(kit: SourceKit, house: House) -> Iterator[None]:
-    """Record for `status` what a poll broke off with, and log it."""
-    try:
-        yield
-    except LeaseLost as error:  # no trouble of the source's: another host polls it now
-        _log.warning("poll ended", source=kit.name, code=error.code, error=str(error))
-        raise
-    except Exception as error:
-        record = as_record(error, house.now())
-        house.book.polled(kit.name, kit.kind, house.now(), error=record)
-        _log.error("poll failed", source=kit.name, code=record["code"], error=record["message"])
-        raise
-
-
-def _renew_lease(fence: Fence, house: House) -> None:
-    house.leases.renew(fence, seconds=house.pace.lease_seconds, now=house.now())
-
-
-def _batches(
-    fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None
-) -> Iterator[Tally]:
-    _require_pinned_org(kit)
-    with kit.connect() as source:
-        yield Tally(refused=_settle_owed(source, kit, house) or _remove_kept(source, kit, house))
-        for batch in source.batches(kit.memory, limit=limit, since=since):
-            yield accept(batch, desk=kit.desk, settle=source.settle, fence=fence)
-            if house.stopping.is_set():
-                break
-            # A commit that took long may have outlasted the lease: read on only while the mailbox is ours.
-            _renew_lease(fence, house)
-
-
-def _require_pinned_org(kit: SourceKit) -> None:
-    """Leave the mail of a whole source where it is rather than in quarantine, for want of one org."""
-    pinned = kit.desk.rule.pinned
-    if pinned is not None and not kit.desk.directory.resolve([pinned]):
-        raise PinnedOrgMissing(
-            f'the source {kit.name} is pinned to the org "{pinned}", which does not exist',
-            fix=f"postroom org add {pinned}, or correct its org",
-        )
-
-
-def _settle_owed(source: MessageSource, kit: SourceKit, house: House) -> str:
-    """Settle what was committed before and not let go: a crash or a refusal came in between."""
-    owed = house.inbox.unsettled(kit.name)
-    if not owed:  # as after nearly every poll
-        return ""
-    held = house.inbox.unsettled(kit.name, held=True)
-    only_held = set(held)
-    taken = [place for place in owed if place not in only_held]
-    return settle_places(taken, held, inbox=house.inbox, settle=source.settle, now=house.now)
-
-
-def _remove_kept(source: MessageSource, kit: SourceKit, house: House) -> str:
-    """Remove mails that were to be kept for a while only; return "" or why the source refused.
-
-    What is removed and not recorded, because of a crash, is met again and found gone.
-    """
-    if kit.kept is None:
-        return ""
-    places, until = kit.kept.due(house.now() - timedelta(seconds=kit.keep_seconds))
-    if until is None:
-        return ""
-    try:
-        source.remove(places)
-    except SettleFailed as error:
-        _log.error("not removed", source=kit.name, code=error.code, error=str(error))
-        return str(error)
-    kit.kept.removed(until)
-    if places:
-        _log.info("removed", source=kit.name, copies=len(places))
-    return ""
-
-
 def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     """Extract what is due, on all workers; return documents and failures.
 
-    `until_empty` goes on until nothing is due.  An outage puts the claims back
+    `until_empty` goes on until nothing is due, or the house's time is over.  An outage puts the claims back
     unharmed and is raised after the batch, so that nobody spins.
     """
     tally = Tally()
+    # Where the time is measured out, each worker finishes one message and begins no other.
+    at_once = house.pace.workers if house.work_until.is_finite else _CLAIMED_AT_ONCE
     with ThreadPoolExecutor(house.pace.workers, thread_name_prefix="extract") as workers:
-        while not house.stopping.is_set():
+        while not house.stopping.is_set() and not house.work_until.is_over:
             seconds = house.pace.lease_seconds
             claims = house.workbench.claim(
-                limit=_CLAIMED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
+                limit=at_once, holder=house.holder, lease_seconds=seconds, now=house.now()
             )
             renew = partial(_renew_claims, claims, house)
             with kept(renew, lease_seconds=seconds):

@@ -325,10 +325,10 @@ def test_one_mail_that_cannot_be_read_costs_no_connection(server: ScriptedImap, 
 
 def test_after_a_fault_the_connection_is_closed(server: ScriptedImap, odd: Room) -> None:
     server.put(b"x")
-    server.refuses_searches = True
+    server.is_broken = True
     with pytest.raises(ServerFault):
         odd.poll()
-    server.refuses_searches = False
+    server.is_broken = False
 
     taken = odd.poll()
 

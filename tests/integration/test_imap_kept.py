@@ -15,7 +15,7 @@ from postroom.core.limits import DEFAULT_LIMITS
 from postroom.db.keeping import SqlKept
 from postroom.fetcher.imap import ImapSource
 from postroom.jobs.house import SourceKit
-from postroom.jobs.tasks import poll
+from postroom.jobs.polling import poll
 from tests.house import Postroom, open_postroom, postroom
 from tests.mailbox import mail
 from tests.servers.dovecot import Dovecot

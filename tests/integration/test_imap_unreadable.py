@@ -142,7 +142,7 @@ def test_a_server_that_can_do_nothing_moves_no_cursor(room: Room, server: Script
     room.poll()
     server.put(b"x", b"x")
     server.moods |= {2: REFUSES, 3: REFUSES}
-    server.refuses_searches = True
+    server.is_broken = True
 
     complaint = room.poll()
 

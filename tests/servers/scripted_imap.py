@@ -29,12 +29,15 @@ IS_NEGATIVE = "negative"
 IS_ENDLESS = "ten gigabytes"
 IS_NIL = "NIL"
 IS_QUOTED = "quoted"
+STALLS = "stalls"
 _TEN_GB = 10_000_000_000
 
 
 class ScriptedImap(socketserver.ThreadingTCPServer):
     """One INBOX; `moods` says per UID how a FETCH of its size or body goes wrong.
 
+    `refuses_searches` is what it answers to every SEARCH; where it `is_broken`, it does nothing at all.
+    The mails in `deleted` are marked so.
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
     meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
     led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
@@ -53,7 +56,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.moods: dict[int, str] = {}
         self.spares_sizes = False
         self.once = ""
-        self.refuses_searches = False
+        self.refuses_searches = ""
+        self.deleted: set[int] = set()
+        self.is_broken = False
         self.fetches: list[str] = []
         self.sent_in_vain = 0
         self.idle = ""
@@ -164,6 +169,7 @@ class _Session(socketserver.StreamRequestHandler):
             "UID SEARCH": self._search,
             "UID STORE": self._store,
             "UID FETCH": self._labels if "X-GM-LABELS" in command else self._fetch,
+            "FETCH": self._number,
         }
         answer = next((answer for name, answer in answers.items() if command.startswith(name)), None)
         return answer(command) if answer else _DONE
@@ -209,14 +215,25 @@ class _Session(socketserver.StreamRequestHandler):
         self._imap.told.append(base64.b64decode(self.rfile.readline()))
 
     def _search(self, command: str) -> str:
-        if self._imap.refuses_searches:
-            return "NO the disk is gone"
+        if self._imap.is_broken or self._imap.refuses_searches:
+            return self._imap.refuses_searches or "NO the disk is gone"
         found = _named(command.rpartition("UID ")[2].split()[0], max(self._imap.mails, default=0))
         self.wfile.write(f"* SEARCH {' '.join(str(u) for u in self._imap.mails if u in found)}\r\n".encode())
         return "OK done"
 
+    def _number(self, command: str) -> str:
+        """Tell the UIDs of mails that are named by their numbers."""
+        self._imap.fetches.append(command)
+        if self._imap.is_broken:
+            return "NO the disk is gone"
+        for number in sorted(_named(command.split()[1], len(self._imap.mails))):
+            self.wfile.write(f"* {number} FETCH (UID {sorted(self._imap.mails)[number - 1]})\r\n".encode())
+        return _DONE
+
     def _fetch(self, command: str) -> str:
         self._imap.fetches.append(command.removeprefix("UID FETCH "))
+        if self._imap.is_broken:
+            return "NO the disk is gone"
         uids = _named(command.split()[2], max(self._imap.mails, default=0))
         for number, (uid, raw) in enumerate(sorted(self._imap.mails.items()), 1):
             if uid not in uids:
@@ -237,6 +254,10 @@ class _Session(socketserver.StreamRequestHandler):
             self.wfile.write(b"* BYE internal error\r\n")
         if mood in _REFUSALS:
             return _REFUSALS[mood].format(uid=uid)
+        if mood == STALLS and is_whole:
+            self.wfile.write(opening + b"{%d}\r\n" % len(raw) + raw[: len(raw) // 2])
+            self.rfile.read()  # until the other end has enough of it
+            return ""
         if mood == IS_ENDLESS and is_whole:
             self.wfile.write(opening + b"{%d}\r\n" % _TEN_GB)
             self._never_end()
@@ -245,7 +266,8 @@ class _Session(socketserver.StreamRequestHandler):
             self.wfile.write(opening + _SPOILED[mood](raw))
             return "" if mood == IS_CUT else _DONE
         if mood != IS_SILENT:
-            self.wfile.write(_described(number, uid, raw, command))
+            flags = "\\Deleted" if uid in self._imap.deleted else ""
+            self.wfile.write(_described(number, uid, raw, command, flags))
         return _DONE
 
     def _never_end(self) -> None:
@@ -272,8 +294,10 @@ _SPOILED: Final[dict[str, Callable[[bytes], bytes]]] = {
 }
 
 
-def _described(number: int, uid: int, raw: bytes, command: str) -> bytes:
+def _described(number: int, uid: int, raw: bytes, command: str, flags: str) -> bytes:
     words = [b'UID %d INTERNALDATE "10-Mar-2026 12:00:00 +0000"' % uid]
+    if "FLAGS" in command:
+        words.append(f"FLAGS ({flags})".encode())
     if "RFC822.SIZE" in command:
         words.append(b"RFC822.SIZE %d" % len(raw))
     if "HEADER.FIELDS (MESSAGE-ID)" in command:

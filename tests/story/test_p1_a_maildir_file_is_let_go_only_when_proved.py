@@ -13,7 +13,7 @@ import pytest
 from postroom import maildir
 from postroom.config.settings import Action
 from postroom.fetcher.maildir_source import MaildirSource
-from postroom.jobs.tasks import poll
+from postroom.jobs.polling import poll
 from postroom.pipeline.tally import Tally
 from tests.house import Postroom
 from tests.mailbox import mail

@@ -8,7 +8,7 @@ import pytest
 
 from postroom import maildir
 from postroom.errors import ObjectCorrupt, SourceChanged
-from postroom.jobs.tasks import poll
+from postroom.jobs.polling import poll
 from tests.house import PDF, Postroom, sha256
 from tests.mailbox import mail
 

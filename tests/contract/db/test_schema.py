@@ -248,6 +248,8 @@ BOUNDED = {
     "inbound_message.source",
     "inbound_message.status",
     "lease.name",
+    "notice.code",
+    "notice.name",
     "oauth_token.source_name",
     "org.slug",
     "org_alias.slug",

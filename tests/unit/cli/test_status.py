@@ -12,7 +12,7 @@ from postroom.cli.status import look, sentence
 from postroom.core.places import Place
 from postroom.db.values import Intake, Seen, Verdict
 from postroom.jobs.lock import state_lock
-from postroom.jobs.tasks import poll
+from postroom.jobs.polling import poll
 from tests.unit.cli.room import Room
 
 KEYS = "sources queue quarantine failed database storage version"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from postroom.errors import DatabaseCorrupt, ServerFault, SettleFailed, StoreUnavailable
+from postroom.core.deadline import Deadline
+from postroom.errors import BudgetSpent, DatabaseCorrupt, ServerFault, SettleFailed, StoreUnavailable
 from postroom.fetcher.source import Batch, Memory
 from postroom.jobs.once import one_round
 from tests.house import PDF, Postroom
@@ -99,3 +102,61 @@ def test_a_damaged_database_ends_the_round_at_once(postroom: Postroom) -> None:
 
     with pytest.raises(DatabaseCorrupt, match="not a database"):
         one_round([postroom.kit(postroom.orders)], postroom.house)
+
+
+class Slow(MailboxInRam):
+    """A source that gives nothing until the time is over; `passes` lets so many seconds pass."""
+
+    def __init__(self, name: str, spool: Path, clock: Callable[[float], None]) -> None:
+        super().__init__(name, spool)
+        self.passes = clock
+
+    def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+        yield from super().batches(memory, limit=limit, since=since)
+        self.passes(30.0)
+        raise BudgetSpent("the budget was over")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "troubled", "unfinished"),
+    [
+        pytest.param(30.0, ["slow"], [], id="it had its time, so a person will hear of it"),
+        pytest.param(10.0, [], ["slow"], id="it had the rest of the time, and is the first next time"),
+    ],
+)
+def test_a_source_that_gives_nothing_is_in_trouble_where_it_had_time(
+    postroom: Postroom, seconds: float, troubled: list[str], unfinished: list[str]
+) -> None:
+    moment = [0.0]
+    ends = Deadline(30.0, lambda: moment[0])
+
+    def passes(_seconds: float) -> None:
+        moment[0] = 30.0
+
+    moment[0] = 30.0 - seconds
+    house = replace(postroom.house, polls_until=ends)
+    slow = Slow("slow", postroom.folder / "spool-2", passes)
+
+    outcome = one_round([postroom.kit(slow)], house)
+
+    assert (list(outcome.troubled), list(outcome.unfinished)) == (troubled, unfinished)
+    assert [state.failures for state in postroom.book()] == [len(troubled)]
+
+
+def test_what_there_was_no_time_for_comes_first_in_the_next_round(postroom: Postroom) -> None:
+    moment = [0.0]
+    house = replace(postroom.house, polls_until=Deadline(10.0, lambda: moment[0]))
+
+    class TakesAll(MailboxInRam):
+        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+            moment[0] = 10.0
+            return super().batches(memory, limit=limit, since=since)
+
+    kits = [postroom.kit(TakesAll(name, postroom.folder / name)) for name in ("first", "second")]
+    one = one_round(kits, house)
+    postroom.clock.later(60)
+    moment[0] = 0.0
+    two = one_round(kits, house)
+
+    assert [state.source_name for state in postroom.book()] == ["first", "second"]
+    assert (one.unfinished, two.unfinished) == (("first", "second"), ("second", "first"))

@@ -20,7 +20,8 @@ from postroom.errors import (
     Unroutable,
 )
 from postroom.fetcher.source import Batch, Memory
-from postroom.jobs.tasks import as_record, extract_due, extract_one, poll, rescue_stalled
+from postroom.jobs.polling import poll
+from postroom.jobs.tasks import as_record, extract_due, extract_one, rescue_stalled
 from tests.house import PDF, Postroom
 from tests.mailbox import MailboxInRam, mail
 
