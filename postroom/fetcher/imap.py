@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,7 @@ from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_cursor import GENERATION, all_is_done, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
 from postroom.fetcher.imap_holdings import holdings, picked
+from postroom.fetcher.imap_idle import Rest
 from postroom.fetcher.imap_listing import highest_uid
 from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.imap_settle import settle
@@ -32,14 +33,6 @@ from postroom.fetcher.spool import Spool
 def utc_now() -> datetime:
     """Return the time now, aware."""
     return datetime.now(tz=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """How a source rests between two polls, and whether mail arrived since the last one."""
-
-    is_idle: bool
-    mail_arrived: bool
 
 
 class ImapSource:

@@ -9,7 +9,8 @@ from postroom.fetcher.batching import in_batches, in_chunks
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_cursor import Reading
-from postroom.fetcher.imap_listing import LISTED_AT_ONCE, every_uid, list_mails
+from postroom.fetcher.imap_listing import LISTED_AT_ONCE, list_mails
+from postroom.fetcher.imap_search import every_uid
 from postroom.fetcher.source import Batch, Holding, Memory
 
 
@@ -40,8 +41,8 @@ def picked(reader: BodyReader, uids: Sequence[int]) -> Iterator[Batch]:
         listing = list_mails(reader.asker, chunk, message_ids=False, most_refused=len(chunk))
         listed = [mail for _uid, mail in sorted(listing.given.items())]
         for mails in in_batches(listed, reader.fetched_bytes):
-            fetched, unreadable = reader.read(mails)
-            yield Batch(fetched, unreadable=unreadable)
+            read = reader.read(mails)
+            yield Batch(read.fetched, unreadable=read.unreadable)
 
 
 def _not_declined(asker: Asker, cursor: Cursor, uids: Sequence[int]) -> set[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
@@ -17,6 +18,14 @@ _ANSWER_SECONDS = 10.0  # to IDLE and to DONE; nothing is lost with a connection
 _LINE_BYTES = 8_192
 _ARRIVED: Final = re.compile(rb"\* \d+ (?:EXISTS|RECENT)", re.IGNORECASE)
 _TAG: Final = b"W1"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a source rests between two polls, and whether mail arrived since the last one."""
+
+    is_idle: bool
+    mail_arrived: bool
 
 
 class Idle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,16 +44,6 @@ def highest_uid(connection: Connection, opened: Opened) -> int:
     if opened.uid_next is not None:
         return opened.uid_next - 1
     return max(uids_from(connection, opened, 1), default=0)  # RFC 3501 made UIDNEXT optional
-
-
-def every_uid(connection: Connection, opened: Opened) -> Iterator[list[int]]:
-    """Yield the UIDs of the folder, ascending within each piece; memory for one piece is enough.
-
-    What is expunged meanwhile may be met twice, and is never missed.  Raises ServerFault.
-    """
-    for last in range(opened.exists, 0, -_SEARCHED_AT_ONCE):
-        first = max(1, last - _SEARCHED_AT_ONCE + 1)
-        yield sorted(connection.search([f"{first}:{last}"]))
 
 
 def new_uids(connection: Connection, opened: Opened, cursor: Cursor) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -51,6 +51,22 @@ def still_there(connection: Connection, uids: Sequence[int], *, undeleted: bool 
         _require_refusal(connection, error)
         told = fetch(connection, uids, ["UID", "FLAGS"] if undeleted else ["UID"])
         return {uid for uid in uids if uid in told and b"\\Deleted" not in told[uid].get(b"FLAGS", ())}
+
+
+def every_uid(connection: Connection, opened: Opened) -> Iterator[list[int]]:
+    """Yield the UIDs of the folder, ascending within each piece; memory for one piece is enough.
+
+    What is expunged meanwhile may be met twice, and is never missed.  Raises ServerFault.
+    """
+    for last in range(opened.exists, 0, -_SEARCHED_AT_ONCE):
+        first = max(1, last - _SEARCHED_AT_ONCE + 1)
+        try:
+            found = search(connection, [f"{first}:{last}"])
+        except ServerFault as error:
+            _require_refusal(connection, error)
+            numbered = in_chunks(range(first, last + 1), _FETCHED_AT_ONCE)
+            found = set().union(*(uids_of(connection, numbers) for numbers in numbered))
+        yield sorted(found)
 
 
 def _search(connection: Connection, opened: Opened, criteria: Sequence[object]) -> set[int]:

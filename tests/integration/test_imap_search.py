@@ -92,3 +92,14 @@ def test_a_server_that_refuses_that_too_is_at_fault(server: ScriptedImap, source
 
     with pytest.raises(ServerFault):
         taken(source, MemoryInRam())
+
+
+def test_what_the_folder_holds_is_counted_all_the_same(server: ScriptedImap, source: ImapSource) -> None:
+    server.put(*[b"x"] * 3)
+    memory = MemoryInRam()
+    taken(source, memory)
+    server.put(b"x")
+
+    held = list(source.holdings(memory))
+
+    assert [(each.copies, each.waiting) for each in held] == [(4, 1)]
