@@ -12,17 +12,27 @@ from postroom.app.database import database_name, is_there, knows_org, require_cr
 from postroom.app.maildir_check import maildir_steps
 from postroom.app.tokens import keeper_of
 from postroom.config.settings import Mailbox, Recipients, Settings
+from postroom.core.routing import address_pattern
 from postroom.errors import PinnedOrgMissing, PostroomError
 from postroom.fetcher.probe import Step, probe
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One thing to be tried; its steps run as they are asked for, and the first that fails is the last."""
+    """One thing to be tried; its steps run as they are asked for, and the first that fails is the last.
+
+    `mailbox` is its settings where it is one.
+    """
 
     title: str
-    is_source: bool
+    kind: str
     steps: Iterator[Step]
+    mailbox: Mailbox | None = None
+
+    @property
+    def is_source(self) -> bool:
+        """Return whether mail comes from it."""
+        return self.kind in {"imap", "maildir"}
 
 
 def trials(settings: Settings) -> Iterator[Trial]:
@@ -33,24 +43,24 @@ def trials(settings: Settings) -> Iterator[Trial]:
     """
     for mailbox in settings.mailbox.values():
         title = f"mailbox {mailbox.name}: {mailbox.user} at {mailbox.host}:{mailbox.port}"
-        yield Trial(title, is_source=True, steps=_mailbox(settings, mailbox))
+        yield Trial(title, "imap", mailbox_steps(settings, mailbox), mailbox)
     for folder in settings.maildir.values():
         steps = chain(maildir_steps(folder), _org(settings, folder.recipients))
-        yield Trial(f"Maildir {folder.name}: {folder.path}", is_source=True, steps=steps)
+        yield Trial(f"Maildir {folder.name}: {folder.path}", "maildir", steps)
     database = f"database: {database_name(settings)}"
-    yield Trial(database, is_source=False, steps=try_database(settings))
+    yield Trial(database, "database", try_database(settings))
     if settings.storage.bucket is not None:
-        yield Trial(f"archive: {settings.storage.url}", is_source=False, steps=_bucket(settings))
+        yield Trial(f"archive: {settings.storage.url}", "archive", _bucket(settings))
         return
     archive = Path(settings.storage.url.removeprefix("file://"))
-    yield Trial(f"archive: {archive}", is_source=False, steps=_archive(settings, archive))
+    yield Trial(f"archive: {archive}", "archive", _archive(settings, archive))
 
 
-def _mailbox(settings: Settings, mailbox: Mailbox) -> Iterator[Step]:
+def mailbox_steps(settings: Settings, mailbox: Mailbox) -> Iterator[Step]:
     """Go into a mailbox; a token that is due is renewed, and the new one kept, as a poll would."""
     try:
         with keeper_of(settings, mailbox) as bearer:
-            yield from probe(mailbox, bearer)
+            yield from probe(mailbox, bearer, address=address_pattern(settings.orgs.address))
     except PostroomError as error:
         yield Step("token", str(error), error)
     yield from _org(settings, mailbox.recipients)

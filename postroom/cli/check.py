@@ -10,21 +10,26 @@ from postroom.cli.trying import try_all
 from postroom.cli.words import columns, counted
 from postroom.config.load import Loaded, show
 from postroom.config.toml import parse_value
-from postroom.errors import Exit
+from postroom.errors import Exit, UsageFault
 
 
 @click.command(short_help="List every fault of the configuration; --connect tries each source.")
 @click.option("--connect", is_flag=True, help="Try each mailbox, Maildir, the database and the archive too.")
+@click.option("--json", "as_json", is_flag=True, help="With --connect: one JSON object for each of these.")
 @click.pass_context
-def check(ctx: click.Context, *, connect: bool) -> int:
+def check(ctx: click.Context, *, connect: bool, as_json: bool) -> int:
     """List every fault of the configuration, secrets included; --connect tries each source.
 
+    It also learns which header of a mailbox's mails names the envelope recipient, and what its server can.
     Nothing is changed: mailboxes are only read, and a probe object in the archive is deleted again.
     """
+    if as_json and not connect:
+        raise UsageFault("--json is for what --connect tries", fix="give both, or neither")
     loaded = read_config(ctx, secrets=True)
     warn(loaded)
-    click.echo(_summary(loaded))
-    return try_all(loaded.settings) if connect else Exit.OK
+    if not as_json:
+        click.echo(_summary(loaded))
+    return try_all(loaded.settings, as_json=as_json) if connect else Exit.OK
 
 
 def _summary(loaded: Loaded) -> str:

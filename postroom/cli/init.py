@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from postroom.cli.context import current_folder, warn
+from postroom.cli.oauth_questions import GivenOAuth
 from postroom.cli.questions import Given, answers
 from postroom.cli.tables import shown
-from postroom.cli.trying import print_steps
+from postroom.cli.trying_one import Trial, fitting, try_mailbox
 from postroom.config.find import ETC
 from postroom.config.load import Loaded, load
+from postroom.config.oauth_presets import PRESETS
+from postroom.config.oauth_settings import Flow
 from postroom.config.template import Answers, template
 from postroom.errors import Exit, FileFault, UsageFault
 
 _NAME = "postroom.toml"
-_NOT_YET = "The mailbox does not work yet: [r]etry, [w]rite the file all the same, or [s]top"
 
 
 @click.command(short_help="Ask three questions and write a commented postroom.toml.")
@@ -32,6 +35,14 @@ _NOT_YET = "The mailbox does not work yet: [r]etry, [w]rite the file all the sam
     "--tls", type=click.Choice(["implicit", "starttls", "off"]), help="Encryption; default: implicit."
 )
 @click.option("--tls-ca", metavar="FILE", help="PEM file of an own CA.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="The provider, in place of a host.")
+@click.option(
+    "--flow", type=click.Choice([str(flow) for flow in Flow]), help="By which grant tokens are got."
+)
+@click.option("--tenant", help="Microsoft's tenant.")
+@click.option("--client-id", help="The program's own id at the provider.")
+@click.option("--client-secret-file", metavar="FILE", help="The file that holds the secret of that id.")
+@click.option("--service-account-file", metavar="FILE", help="The key file of a Google service account.")
 @click.option("--password-file", metavar="FILE", help="The file that holds the password.")
 @click.option("--password-env", metavar="NAME", help="The variable that holds the password.")
 @click.option("--org", metavar="SLUG", help="The one org that all this mail is for.")
@@ -47,18 +58,35 @@ def init(folder: Path | None, output: Path | None, *, no_test: bool, **options: 
     The mailbox is tested first, and nothing is changed in it.  A file that is there is never overwritten
     unasked.
     """
-    given = Given(**options)
+    given = _given(options)
     target = _target(folder, output)
     overwrite = _may_overwrite(target, given)
     found = answers(given)
-    text = template(found)
-    loaded = _read_back(text, secrets=not no_test)
+    if found.oauth:
+        found = replace(found, oauth_key=_new_key())
+    loaded = _read_back(template(found), secrets=not no_test)
     warn(loaded)
-    if not no_test and (refused := _tested(loaded, found, given)):
-        return refused
-    write_private(target, text, overwrite=overwrite)
+    if not no_test:
+        trial = Trial(loaded.settings, found, given)
+        if refused := try_mailbox(trial):
+            return refused
+        found = fitting(trial)
+    write_private(target, template(found), overwrite=overwrite)
     _say_what_next(target, found)
     return Exit.OK
+
+
+def _given(options: dict[str, Any]) -> Given:
+    """Return the options, those about OAuth by themselves."""
+    names = {field.name for field in fields(GivenOAuth)}
+    about_oauth = GivenOAuth(**{name: value for name, value in options.items() if name in names})
+    return Given(**{name: value for name, value in options.items() if name not in names}, oauth=about_oauth)
+
+
+def _new_key() -> str:
+    from postroom.oauth.sealing import new_key  # noqa: PLC0415  (brings the library of encryption)
+
+    return new_key()
 
 
 def _target(folder: Path | None, output: Path | None) -> Path:
@@ -97,26 +125,6 @@ def _read_back(text: str, *, secrets: bool) -> Loaded:
         )
 
 
-def _tested(loaded: Loaded, found: Answers, given: Given) -> int:
-    """Try the mailbox; return 0 to go on, else the exit code to leave with."""
-    from postroom.fetcher.probe import probe  # noqa: PLC0415  (the questions need no IMAP library)
-
-    while True:
-        click.echo("")
-        error = print_steps(probe(loaded.settings.mailbox[found.name]))
-        if error is None:
-            return Exit.OK
-        if given.yes:
-            click.echo("Nothing was written. --no-test writes the file without a test.", err=True)
-            return error.exit
-        wish = click.prompt(f"\n{_NOT_YET}", type=click.Choice("rws"), default="s", show_choices=False)
-        if wish == "w":
-            return Exit.OK
-        if wish == "s":
-            click.echo("Nothing was written.")
-            return error.exit
-
-
 def write_private(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a file that only its owner can read, whole or not at all.  Raises FileFault."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -141,9 +149,14 @@ def _say_what_next(target: Path, found: Answers) -> None:
     usual = (current_folder() / _NAME, Path.home() / ".config" / "postroom" / _NAME, ETC)
     command = "postroom" if target in usual else f"postroom -c {shown(str(target))}"
     click.echo(f"\nWrote {shown(str(target))}, which only you can read.")
-    if isinstance(found.password, str):
-        click.echo("The password stands in it. Keep the file from backups and version control.")
+    if found.oauth or isinstance(found.password, str):
+        what = "key of the tokens" if found.oauth else "password"
+        click.echo(f"The {what} stands in it. Keep the file from backups and version control.")
     click.echo("Nothing was changed in the mailbox.\n\nNext:")
+    if found.oauth and Flow(str(found.oauth["flow"])).needs_a_person:
+        click.echo(
+            f"  {command} oauth login {shown(found.name)}        get the token, as {shown(found.user)}"
+        )
     click.echo(f"  {command} check --connect          all that the file names, step by step")
     if found.address:
         click.echo(f"  {command} org add SLUG             for each org that gets mail")

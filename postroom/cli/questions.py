@@ -5,13 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from postroom.cli.oauth_questions import GivenOAuth, oauth_keys
 from postroom.config import schema as s
+from postroom.config.oauth_presets import PRESETS
 from postroom.config.template import Answers
 from postroom.config.values import Kind, ValueFault
 from postroom.errors import UsageFault
@@ -36,6 +38,7 @@ class Given:
     tls_ca: str | None
     name: str
     yes: bool
+    oauth: GivenOAuth
 
 
 def answers(given: Given) -> Answers:
@@ -43,8 +46,9 @@ def answers(given: Given) -> Answers:
     _refuse_pairs(given)
     _say(given, "1. The mailbox")
     user = _ask(given, "user", "User name, mostly the mail address", _plainly(s.MAILBOX_USER.kind))
-    host = _ask(given, "host", "IMAP server", _plainly(s.MAILBOX_HOST.kind), lambda: likely_host(user, given))
-    password = _password(given)
+    host, wanted = _server(given, user)
+    keys = oauth_keys(wanted, yes=given.yes) if wanted.is_wanted else None
+    password = "" if keys else _password(given)
     _say(given, "\n2. Whose mail is it?")
     _say(given, "   One org: its slug, such as acme.  Many: an address with {org} where the slug stands.")
     org, address = _ask_whose(given, user)
@@ -54,7 +58,17 @@ def answers(given: Given) -> Answers:
     since = _ask(
         given, "since", "How far back at first (7d, 12h, all)", _plainly(s.MAILBOX_SINCE.kind), lambda: "7d"
     )
-    return Answers(host, user, password, org, address, since, after, given.name, _more(given))
+    more = ({"preset": wanted.preset} if wanted.preset else {}) | _more(given)
+    return Answers(host, user, password, org, address, since, after, given.name, more, keys)
+
+
+def _server(given: Given, user: str) -> tuple[str, GivenOAuth]:
+    """Return the mail server's name, "" where a preset knows it, and what is known of OAuth then."""
+    if given.oauth.preset is not None and given.host is None:
+        return "", given.oauth
+    words = f"IMAP server, or {' or '.join(PRESETS)}"
+    host = _ask(given, "host", words, _plainly(s.MAILBOX_HOST.kind), lambda: likely_host(user, given))
+    return ("", replace(given.oauth, preset=host)) if host in PRESETS else (host, given.oauth)
 
 
 def likely_host(user: str, given: Given) -> str:

@@ -40,6 +40,8 @@ _EXAMPLES: Mapping[str, object] = {
 class Answers:
     """What `init` asked; `password` and `after` are what TOML holds: text, or a table such as {"file": ...}.
 
+    Where `oauth` has the keys of the mailbox's oauth table, there is no password, and `oauth_key` is what its
+    tokens are encrypted with; with a preset among `more`, no host either.
     `org` pins the mailbox to one org; else `address` says how the slug is read from the recipient.
     `more` has further keys of the mailbox, by their own name ({"port": 1993}).
     """
@@ -53,13 +55,12 @@ class Answers:
     after: str | Mapping[str, object] = "seen"
     name: str = "inbox"
     more: Mapping[str, object] | None = None
+    oauth: Mapping[str, object] | None = None
+    oauth_key: str | Mapping[str, object] = ""
 
 
 def template(answers: Answers) -> str:
     """Return the text of a postroom.toml with these answers; every other key stands in it as a comment."""
-    mailbox: dict[str, object] = {"host": answers.host, "user": answers.user, "password": answers.password}
-    mailbox |= {"org": answers.org} if answers.org else {}
-    mailbox |= {"since": answers.since, "after": answers.after, **(answers.more or {})}
     orgs = {"address": answers.address} if answers.address else {}
     blocks = [
         _HEAD,
@@ -68,18 +69,27 @@ def template(answers: Answers) -> str:
         _block("orgs", "orgs", orgs),
         _block("org", f"org.{answers.org}" if answers.org else "org.acme", {} if answers.org else None),
         _rule("IMAP mailboxes"),
-        _block("mailbox", f"mailbox.{bare(answers.name)}", mailbox),
+        _block("mailbox", f"mailbox.{bare(answers.name)}", _mailbox(answers)),
         _rule("Maildirs that a mail server fills"),
         _block("maildir", "maildir.intake", None),
         _rule("the bundled SMTP and LMTP relay"),
         _block("relay", "relay", None),
         _rule("where things go, and how much of a mail is looked at"),
+        _block("oauth", "oauth", {"key": answers.oauth_key} if answers.oauth_key else None),
         *(
             _block(section, section, None)
-            for section in ("oauth", "db", "storage", "jobs", "limits", "documents", "log")
+            for section in ("db", "storage", "jobs", "limits", "documents", "log")
         ),
     ]
     return "\n".join(blocks)
+
+
+def _mailbox(answers: Answers) -> dict[str, object]:
+    known = {"host": answers.host, "user": answers.user, "oauth": answers.oauth, "org": answers.org}
+    given: dict[str, object] = {key: value for key, value in known.items() if value}
+    if not answers.oauth:
+        given["password"] = answers.password
+    return {**given, "since": answers.since, "after": answers.after, **(answers.more or {})}
 
 
 def _rule(words: str) -> str:

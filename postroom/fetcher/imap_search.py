@@ -69,6 +69,12 @@ def every_uid(connection: Connection, opened: Opened) -> Iterator[list[int]]:
         yield sorted(found)
 
 
+def newest_uids(connection: Connection, opened: Opened, most: int) -> list[int]:
+    """Return the UIDs of the newest mails of the folder, ascending.  Raises ServerFault."""
+    first = max(1, opened.exists - most + 1)
+    return sorted(uids_of(connection, range(first, opened.exists + 1))) if opened.exists else []
+
+
 def _search(connection: Connection, opened: Opened, criteria: Sequence[object]) -> set[int]:
     """Search in ranges of mail numbers, from the newest down.
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from imapclient.exceptions import IMAPClientError
 
 from postroom.config.settings import Action, Mailbox, Tls
+from postroom.core.carried import Carried
+from postroom.core.routing import AddressPattern, address_pattern
 from postroom.errors import FolderRefused, PostroomError
 from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_open import CONNECT_SECONDS, connect_fault, open_client, resolve
+from postroom.fetcher.learning import CAPABILITIES, Learned, learn
 
 _FOLDERS_SHOWN = 20
+_CLOCK_SECONDS = 5  # two clocks that are kept right differ by less
+ANY_ADDRESS: Final = address_pattern("*{org}@*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +33,72 @@ class Step:
     name: str
     words: str
     error: PostroomError | None = None
+    learned: Learned | None = None
 
 
-def probe(settings: Mailbox, bearer: Bearer | None = None) -> Iterator[Step]:
+def probe(
+    settings: Mailbox, bearer: Bearer | None = None, *, address: AddressPattern = ANY_ADDRESS
+) -> Iterator[Step]:
     """Yield DNS, TCP, TLS, login, folders and after-action as they are tried; the first that fails ends it.
 
     Where `bearer` has the tokens of a mailbox that is opened by OAuth 2.0, getting one is a step of its own.
+    The last step, `mails`, has what was learned; `address` is how a slug is read from a recipient.
 
     Nothing changes in the mailbox: folders are listed and opened by EXAMINE.  Raises nothing of its own.
     """
     connection = Connection(settings, bearer)
-    steps: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("DNS", lambda: f"{settings.host} -> {', '.join(resolve(settings))}"),
-        ("TCP", lambda: _tcp(settings)),
-        ("TLS", lambda: _tls(settings)),
+    steps: tuple[tuple[str, Callable[[], str | Learned]], ...] = (
+        *_way(settings),
         *([("token", lambda: _token(bearer))] if bearer else []),
         ("login", lambda: _login(connection, settings)),
         ("folders", lambda: _folders(connection, settings)),
         ("after", lambda: _after(connection, settings)),
+        ("mails", lambda: learn(connection, settings.folders[0], address, lambda: datetime.now(UTC))),
     )
     try:
-        for name, step in steps:
-            try:
-                yield Step(name, step())
-            except PostroomError as error:
-                yield Step(name, str(error), error)
-                return
+        yield from _taken(steps)
     finally:
         connection.close()
+
+
+def reach(settings: Mailbox) -> Iterator[Step]:
+    """Yield the first steps of `probe`, as far as they need no login: DNS, TCP and TLS."""
+    yield from _taken(_way(settings))
+
+
+def _way(settings: Mailbox) -> tuple[tuple[str, Callable[[], str]], ...]:
+    return (
+        ("DNS", lambda: f"{settings.host} -> {', '.join(resolve(settings))}"),
+        ("TCP", lambda: _tcp(settings)),
+        ("TLS", lambda: _tls(settings)),
+    )
+
+
+def _taken(steps: Sequence[tuple[str, Callable[[], str | Learned]]]) -> Iterator[Step]:
+    for name, step in steps:
+        try:
+            came = step()
+        except PostroomError as error:
+            yield Step(name, str(error), error)
+            return
+        yield Step(name, came) if isinstance(came, str) else Step(name, _words(came), learned=came)
+
+
+def _words(learned: Learned) -> str:
+    """Return what was learned, for people: capabilities, clock, and the recipient in the newest mails."""
+    can = ", ".join(learned.capabilities) or "none of " + ", ".join(CAPABILITIES)
+    clock = "no mail is dated in the future"
+    if learned.clock_ahead_seconds > _CLOCK_SECONDS:
+        clock = f"the server's clock is ahead by {learned.clock_ahead_seconds} s at least"
+    if not learned.mails:
+        return f"none yet to learn from; the server knows {can}"
+    of = f"of the {learned.mails} newest"
+    named = [f"{each.name} in {each.mails}{_below(each)}" for each in learned.headers]
+    return f"{of}: {', '.join(named) or 'none names its envelope recipient'}; {clock}; the server knows {can}"
+
+
+def _below(header: Carried) -> str:
+    return f" (with trusted_hops = {header.hops})" if header.hops else ""
 
 
 def _tcp(settings: Mailbox) -> str:

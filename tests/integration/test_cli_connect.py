@@ -33,7 +33,9 @@ def test_a_mailbox_that_works_is_ok_at_every_step(terminal: Terminal, dovecot: D
 
     steps = [line.split()[:2] for line in answer.out.splitlines() if line.startswith(" ")]
     assert answer.code == 0
-    assert steps[:7] == [["ok", step] for step in ("DNS", "TCP", "TLS", "login", "folders", "after", "org")]
+    assert steps[:8] == [
+        ["ok", step] for step in ("DNS", "TCP", "TLS", "login", "folders", "after", "mails", "org")
+    ]
 
 
 def test_a_folder_to_move_to_that_is_not_there_is_no_fault(terminal: Terminal, dovecot: Dovecot) -> None:

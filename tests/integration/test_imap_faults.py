@@ -228,6 +228,7 @@ def test_the_probe_tells_every_step(dovecot: Dovecot, mailbox: Mailbox) -> None:
         ("login", None),
         ("folders", None),
         ("after", None),
+        ("mails", None),
     ]
     assert steps[1].words.startswith(f"{mailbox.port} in ")
     assert steps[2].words == "TLS 1.3, certificate valid"

@@ -164,7 +164,16 @@ def test_too_many_connections_are_no_refused_credential(provider: IdentityProvid
 def test_the_way_in_has_a_step_for_the_token(mailbox: Mailbox) -> None:
     steps = list(probe(mailbox, Tokens("good")))
 
-    assert [step.name for step in steps] == ["DNS", "TCP", "TLS", "token", "login", "folders", "after"]
+    assert [step.name for step in steps] == [
+        "DNS",
+        "TCP",
+        "TLS",
+        "token",
+        "login",
+        "folders",
+        "after",
+        "mails",
+    ]
     assert [step.error for step in steps] == [None] * 7
 
 
