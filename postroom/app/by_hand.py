@@ -1,4 +1,4 @@
-"""What a person does by hand: mails taken from files, and mails given out of the quarantine."""
+"""What a person does by hand: mails taken from files, and one given to an org whatever it says."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from postroom.app.sources import desk_for
 from postroom.core.places import Place
 from postroom.core.routing import Rule, address_pattern, slug_in
 from postroom.db.orgs import OrgEntry
-from postroom.db.quarantine import HeldMail
 from postroom.db.values import Org
-from postroom.errors import Unroutable, UsageFault
+from postroom.errors import Unroutable
 from postroom.failpoints import reach
 from postroom.fetcher.files import INGEST, Skipped, mails_in
 from postroom.fetcher.source import Batch, Fetched
@@ -53,26 +52,6 @@ def ingest(app: App, paths: Iterable[Path], recipient: str, skipped: list[Skippe
                 yield accept(Batch((fetched,)), desk=desk, settle=nothing_to_settle)
 
 
-def assign(app: App, entry_id: int, slug: str) -> Tally:
-    """Give a held mail to an org, and take its documents out; safe to repeat after a crash.
-
-    Raises NotFound, OrgUnknown, UsageFault (not held any more, or only its header is here), ObjectMissing,
-    ObjectCorrupt and outages.
-    """
-    entry = app.quarantine.entry(entry_id)
-    org = app.directory.entry(slug)
-    _require_raw(entry)
-    if not app.quarantine.choose(entry_id, org.id):
-        raise UsageFault(
-            f"quarantine entry {entry_id} is {app.quarantine.entry(entry_id).state} already",
-            fix=f"postroom quarantine show {entry_id}",
-        )
-    with tempfile.TemporaryDirectory(dir=desk_folder(app)) as spool:
-        tally = give(app, org, _from_quarantine(app, entry, Path(spool)), recipient=entry.recipient)
-    app.quarantine.assigned(entry_id, app.now())
-    return tally + take_documents_out(app)
-
-
 def give(app: App, org: OrgEntry, copy: Fetched, *, recipient: str) -> Tally:
     """Take one copy in for an org, whatever its size and its sender; no source is told to let go of it.
 
@@ -92,27 +71,6 @@ def take_documents_out(app: App) -> Tally:
     tally = extract_due(house, until_empty=True)
     announce_due(house)
     return tally
-
-
-def _require_raw(entry: HeldMail) -> str:
-    if entry.raw_key is None:
-        raise UsageFault(
-            f"only the header of quarantine entry {entry.id} is here: {entry.reason}",
-            fix="raise limits.message, fetch the mail by hand, and take it with postroom ingest",
-        )
-    return entry.raw_key
-
-
-def _from_quarantine(app: App, entry: HeldMail, spool: Path) -> Fetched:
-    path = spool / str(entry.id)
-    path.write_bytes(app.store.get(_require_raw(entry), entry.raw_sha256))
-    return Fetched(
-        place=Place(entry.source, "", file_name=f"quarantine:{entry.id}"),
-        path=path,
-        sha256=entry.raw_sha256,
-        size_bytes=path.stat().st_size,
-        internal_date=entry.received_at,
-    )
 
 
 def pinned_to(slug: str) -> Rule:

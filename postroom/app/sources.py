@@ -15,6 +15,7 @@ from postroom.core.deadline import NEVER, Deadline
 from postroom.core.routing import Rule, address_pattern
 from postroom.db.keeping import SqlKept
 from postroom.db.memory import SourceMemory
+from postroom.db.standing_rules import SqlStandingRules
 from postroom.fetcher.source import MessageSource
 from postroom.jobs.house import SourceKit
 from postroom.jobs.lock import host_name
@@ -80,6 +81,7 @@ def desk_for(app: App, name: str, rule: Rule) -> Desk:
         inbox=app.inbox,
         store=app.store,
         now=app.now,
+        rules=partial(SqlStandingRules(app.database).standing, name),
     )
 
 

@@ -130,7 +130,9 @@ def because(told: Story) -> str:
         return f"a person took it in from a file, for {told.message.recipient}"
     if deciding.decided_by == "(pinned)":
         return f"all mail of {deciding.source_name} is for {told.message.org}"
-    return f"{deciding.decided_by} says {told.message.recipient}"
+    header, _, rule = deciding.decided_by.partition(" (rule ")
+    ruled = f", and rule {rule.rstrip(')')} gives that to {told.message.org}" if rule else ""
+    return f"{header} says {told.message.recipient}{ruled}"
 
 
 def identity(told: Story) -> str:

@@ -10,6 +10,7 @@ import click
 from postroom.app.compose import App
 from postroom.cli.asking import TABLE_ROWS, limit_options, output_options
 from postroom.cli.context import opened
+from postroom.cli.standing_rules import forget, rules
 from postroom.cli.tables import facts, first, iso, json_line, shown, table
 from postroom.cli.words import counted
 from postroom.cli.writing import write_out
@@ -74,16 +75,30 @@ def drop(ctx: click.Context, entry_id: int) -> None:
 @quarantine.command()
 @click.argument("entry_id", metavar="ID", type=_ID)
 @click.argument("slug", metavar="ORG")
+@click.option("--always", is_flag=True, help="And all further mail of this source for this recipient.")
 @click.pass_context
-def assign(ctx: click.Context, entry_id: int, slug: str) -> None:
-    """Give a mail to ORG: it is taken in as if it had come for it, and its documents are taken out."""
-    from postroom.app.by_hand import assign as give  # noqa: PLC0415  (it brings the whole house with it)
+def assign(ctx: click.Context, entry_id: int, slug: str, always: bool) -> None:
+    """Give a mail to ORG: it is taken in as if it had come for it, and its documents are taken out.
+
+    A mail that was over the size limit is fetched from its mailbox first.
+    """
+    from postroom.app import assigning  # noqa: PLC0415  (it brings the whole house with it)
 
     with opened(ctx) as app:
-        tally = give(app, entry_id, slug)
-        org = app.directory.entry(slug).slug
+        is_elsewhere = assigning.needs_its_source(app, entry_id)
+    with opened(ctx, secrets=is_elsewhere, quiet=True) as app:
+        rule = assigning.make_rule(app, entry_id, slug) if always else None
+        tally = assigning.assign(app, entry_id, slug)
+        org, entry = app.directory.entry(slug).slug, app.quarantine.entry(entry_id)
     outcome = "it had this mail already" if tally.duplicates else counted(tally.documents, "document")
     click.echo(f"assigned {entry_id} to {org}: {outcome}")
+    if rule is not None:
+        recipient, source = shown(entry.recipient), shown(entry.source)
+        click.echo(f"from now on {org} gets all mail for {recipient} in {source}: rule {rule}")
+
+
+quarantine.add_command(rules)
+quarantine.add_command(forget)
 
 
 def _json(held: HeldMail) -> dict[str, Any]:
@@ -145,10 +160,11 @@ def _show_one(app: App, held: HeldMail) -> None:
 def _ways_out(app: App, held: HeldMail) -> Iterable[str]:
     slug, _ = slug_in(held.recipient, address_pattern(app.settings.orgs.address))
     if held.raw_key is None:
-        yield "Only its header was read: raise limits.message and take the mail with postroom ingest"
+        yield f"postroom quarantine assign {held.id} ORG    (fetches it from its mailbox, whatever its size)"
     elif held.code == "unknown-org" and slug:
         yield f"postroom org add {slug}"
         yield f"postroom quarantine assign {held.id} {slug}"
+        yield f"postroom quarantine assign {held.id} ORG --always    (and all that come for this recipient)"
     else:
         yield f"postroom quarantine assign {held.id} ORG"
     yield f"postroom quarantine drop {held.id}"

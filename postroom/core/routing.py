@@ -68,20 +68,20 @@ def address_pattern(template: str) -> AddressPattern:
     """
     if template.count("{org}") != 1 or template.count("@") != 1:
         raise ValueError(f"needs exactly one {{org}} and one @: {template!r}")
-    folded = _fold(template)
-    pieces = re.split(r"(\{org\}|\*)", folded)
+    plain = folded(template)
+    pieces = re.split(r"(\{org\}|\*)", plain)
     spelled = {"{org}": r"(?P<org>.*)", "*": r"[^@]*"}
     regex = "".join(spelled.get(piece, re.escape(piece)) for piece in pieces)
-    domain = folded.rpartition("@")[2]
+    domain = plain.rpartition("@")[2]
     return AddressPattern(template, re.compile(regex, re.DOTALL), None if set(domain) & set("*{") else domain)
 
 
 def slug_in(address: str, pattern: AddressPattern) -> tuple[str | None, str]:
     """Return the org slug that `address` carries and "", or None and a reason fit for the quarantine list."""
-    folded = _fold(address.strip().strip("<>"))
-    if "@" not in folded:
+    plain = folded(address.strip().strip("<>"))
+    if "@" not in plain:
         return None, f"not an address: {_shown(address)}"
-    found = pattern.regex.fullmatch(folded)
+    found = pattern.regex.fullmatch(plain)
     if found is None:
         return None, f"{_shown(address)} does not fit {pattern.template}"
     slug = found["org"]
@@ -90,8 +90,8 @@ def slug_in(address: str, pattern: AddressPattern) -> tuple[str | None, str]:
 
 def address_of(slug: str, pattern: AddressPattern) -> str | None:
     """Return the one address whose slug is `slug`, in lower case; None where the template leaves it open."""
-    folded = _fold(pattern.template)
-    return None if "*" in folded else folded.replace("{org}", slug)
+    plain = folded(pattern.template)
+    return None if "*" in plain else plain.replace("{org}", slug)
 
 
 def targets(block: HeaderBlock, rule: Rule) -> tuple[Target, ...]:
@@ -149,8 +149,8 @@ def _nothing_trusted(block: HeaderBlock, rule: Rule) -> str:
     return f"no {' or '.join(rule.trust)} in the trusted zone"
 
 
-def _fold(text: str) -> str:
-    """Lower-case ASCII only: no Unicode folding, so that no look-alike becomes another org's slug."""
+def folded(text: str) -> str:
+    """Return `text` with its ASCII in lower case; no look-alike in Unicode becomes another org's slug."""
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.scopes import BY_SOURCE, FENCED_TABLES, TENANT_TABLES, migrate_within
+from postroom.db.scopes import BY_SOURCE, FENCED_TABLES, OPERATORS, TENANT_TABLES, migrate_within
 from postroom.errors import DatabaseRoleUnfit, DatabaseUnfenced
 
 _ORG: Final = "nullif(current_setting('app.org_id', true), '')::uuid"
@@ -28,7 +28,8 @@ def policies() -> Iterator[tuple[str, str, str]]:
     for table in BY_SOURCE:
         yield table, "of_the_source", f"source_name = {_SOURCE}"
     yield "quarantine", "of_the_org", f"assigned_org_id = {_ORG}"
-    yield "quarantine", "of_nobody", f"{_ORG} = '{NOBODY}'::uuid"
+    for table in OPERATORS:
+        yield table, "of_nobody", f"{_ORG} = '{NOBODY}'::uuid"
 
 
 def fence(connection: Connection) -> None:

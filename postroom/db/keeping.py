@@ -57,5 +57,6 @@ def _due(found: Sequence[Sighting], *, is_cut: bool) -> tuple[list[Place], datet
     rows = [row for row in found if end is None or row.seen_at < end]
     staying = {*STAYING, Verdict.QUARANTINED.value, Verdict.KNOWN.value}
     stays = {place_of(row) for row in rows if row.verdict in staying}
-    places = [place for place in dict.fromkeys(map(place_of, rows)) if place not in stays]
+    # What a person gave out of the quarantine has no UID of its own: its copy in the mailbox is another row.
+    places = [place for place in dict.fromkeys(map(place_of, rows)) if place.uid and place not in stays]
     return places, rows[-1].seen_at if rows else None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from postroom.db.models import Base
@@ -27,7 +27,10 @@ class Work(Base):
     """
 
     __tablename__ = "work"
-    __table_args__ = (Index("ix_work_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_work_due", "state", "due_at"),
+        Index("ix_work_turn", "state", "org_id", "due_at", "message_id"),
+    )
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID]
     state: Mapped[WorkState] = mapped_column(words_of(WorkState))
@@ -120,6 +123,22 @@ class Quarantine(Base):
     state: Mapped[str] = mapped_column(String(16), default="held")
     resolved_at: Mapped[datetime | None]
     assigned_org_id: Mapped[UUID | None]
+
+
+class StandingRule(Base):
+    """Whose mail is for which org from now on: a person gave one such mail out of the quarantine for good.
+
+    `recipient` is what the source's trusted header says, in lower case; who sent a mail never counts.
+    """
+
+    __tablename__ = "standing_rule"
+    __table_args__ = (UniqueConstraint("source_name", "recipient"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    source_name: Mapped[str] = mapped_column(String(255))
+    recipient: Mapped[str]
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("org.id"))
+    quarantine_id: Mapped[int]
+    created_at: Mapped[datetime]
 
 
 class FolderCursor(Base):

@@ -12,23 +12,26 @@ from sqlalchemy.orm import Session
 
 from postroom.core.announcement import Announcement
 from postroom.db.engine import Database
+from postroom.db.fair_share import OrgRing
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
 from postroom.db.values import Owed, Untold, WorkState
-from postroom.db.workbench import close_or_owe, keep, require_ours, take_due
+from postroom.db.workbench import close_or_owe, keep, require_ours
 
 
 class SqlOutbox:
     """The outbox protocol on SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._ring = database, OrgRing()
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write() as session:
-            taken = take_due(session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now)
+            taken = self._ring.take_due(
+                session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now
+            )
             return [owed for org_id, some in taken for owed in _owed(session, org_id, some, now)]
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:

@@ -72,7 +72,10 @@ class Workbench(Protocol):
     """The work that is due: claimed, finished, or put back."""
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
-        """Return up to `limit` due messages, leased to `holder`; nobody else gets them until then."""
+        """Return up to `limit` due messages, leased to `holder`; nobody else gets them until then.
+
+        The orgs get equal shares of them, so that none waits long for another's flood.
+        """
         ...
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
@@ -114,7 +117,7 @@ class OutboxQueue(Protocol):
     """The announcements that are owed."""
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
-        """Return up to `limit` messages with announcements that are due, leased to `holder`."""
+        """Return up to `limit` messages with announcements that are due, leased to `holder`: fair shares."""
         ...
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:

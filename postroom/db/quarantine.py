@@ -11,6 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select, update
 
+from postroom.core.places import Place
+from postroom.db.copies import place_of
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import Quarantine, Sighting
@@ -87,6 +89,13 @@ class SqlQuarantine:
         query = select(Quarantine).where(Quarantine.id.in_(seen)).order_by(Quarantine.id)
         with self._database.read(org=NOBODY) as session:
             return [_held(row) for row in session.scalars(query)]
+
+    def copies(self, entry_id: int) -> list[tuple[Place, str]]:
+        """Return where the copies of an entry were seen, each with the header that named its recipient."""
+        of_it = (Sighting.org_id == NOBODY, Sighting.quarantine_id == entry_id)
+        with self._database.read(org=NOBODY) as session:
+            found = session.scalars(select(Sighting).where(*of_it).order_by(Sighting.id))
+            return [(place_of(row), row.decided_by) for row in found]
 
     def choose(self, entry_id: int, org_id: UUID) -> bool:
         """Choose the org that gets a held mail; False if another was chosen or the entry is closed.

@@ -21,11 +21,14 @@ from postroom.db.ids import NOBODY
 TENANT_TABLES: Final = ("inbound_message", "part", "document", "outbox", "sighting")
 """The tables whose rows belong to one org each."""
 
-FENCED_TABLES: Final = (*TENANT_TABLES, "quarantine", "oauth_token")
+FENCED_TABLES: Final = (*TENANT_TABLES, "quarantine", "oauth_token", "standing_rule")
 """Those, the quarantine, whose mails are nobody's until an operator gives them to an org, and the tokens."""
 
-BY_SOURCE: Final = ("sighting", "quarantine", "oauth_token")
+BY_SOURCE: Final = ("sighting", "quarantine", "oauth_token", "standing_rule")
 """The fenced tables that a source's own work may see as far as they name that source."""
+
+OPERATORS: Final = ("quarantine", "standing_rule")
+"""The fenced tables that are the operators', who act for nobody."""
 
 _KEY = "postroom_scope"
 _BIND = text("SELECT set_config('app.org_id', :org, true), set_config('app.source', :source, true)")
@@ -113,7 +116,7 @@ def refuse_unfenced(
 def _is_bound(table: str, columns: frozenset[str], scope: Scope, values: Any) -> bool:
     if scope.org is not None and "org_id" in columns and scope.org.hex in values:
         return True
-    if table == "quarantine" and scope.org is not None:
+    if table in OPERATORS and scope.org is not None:
         return scope.org == NOBODY or ("assigned_org_id" in columns and scope.org.hex in values)
     return (
         table in BY_SOURCE

@@ -16,6 +16,7 @@ from postroom.db.ids import NOBODY
 from postroom.db.machinery import Outbox, Quarantine, Sighting
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.orgs import OrgEntry
+from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.reading_messages import MessageView
 from postroom.db.scopes import acting_for
 
@@ -113,11 +114,13 @@ def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Si
 
 
 def _held(session: Session, org: OrgEntry, rows: Sequence[Sighting]) -> Held | None:
-    given = select(Quarantine).where(Quarantine.assigned_org_id == org.id).order_by(Quarantine.id)
-    for source_name in {row.source_name for row in rows}:
-        digests = {row.raw_sha256 for row in rows if row.source_name == source_name}
-        same = (Quarantine.source_name == source_name, Quarantine.raw_sha256.in_(digests))
-        entry = session.scalars(given.where(*same)).first()
+    """Return the entry that a person gave the message out of: the copy that came so carries its id."""
+    for row in rows:
+        word, _, entry_id = row.file_name.partition(OUT_OF_QUARANTINE)
+        if word or not entry_id.isdecimal():
+            continue
+        given = (Quarantine.assigned_org_id == org.id, Quarantine.id == int(entry_id))
+        entry = session.scalars(select(Quarantine).where(*given)).first()
         if entry:
             return Held(entry.id, entry.reason, entry.resolved_at)
     return None

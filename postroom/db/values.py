@@ -58,6 +58,13 @@ class Org:
     suspended: bool = False
 
 
+class Standing(NamedTuple):
+    """What a standing rule says of a recipient: the org that gets the mail, and the rule's number."""
+
+    rule_id: int
+    org: Org
+
+
 @dataclass(frozen=True, slots=True)
 class Existing:
     """A message that has a row; `archived` says that its raw bytes are durable."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
+from postroom.db.fair_share import OrgRing
 from postroom.db.ids import new_id
 from postroom.db.inbox import RowId, advance
 from postroom.db.ledger import write_ledger
@@ -28,12 +28,14 @@ class SqlWorkbench:
     """The workbench protocol on SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._ring = database, OrgRing()
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write() as session:
-            taken = take_due(session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now)
+            taken = self._ring.take_due(
+                session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now
+            )
             return [claim for org_id, some in taken for claim in _claims(session, org_id, some)]
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
@@ -102,31 +104,6 @@ class SqlWorkbench:
                 .returning(Work.message_id)
             )
             return len(freed.all())
-
-
-def take_due(
-    session: Session, state: WorkState, *, limit: int, holder: str, until: datetime, now: datetime
-) -> list[tuple[UUID, list[Work]]]:
-    """Lease up to `limit` due rows of that state to `holder`, the longest due first; return them by org.
-
-    Rows that another transaction is just taking are passed over, not waited for.
-    """
-    due = (
-        select(Work)
-        .where(
-            Work.state == state,
-            Work.due_at <= now,
-            or_(Work.leased_until.is_(None), Work.leased_until <= now),
-        )
-        .order_by(Work.due_at, Work.message_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = session.scalars(due).all()
-    for work in taken:
-        work.holder, work.leased_until, work.token = holder, until, work.token + 1
-    in_order = sorted(taken, key=lambda work: work.org_id)
-    return [(org_id, list(some)) for org_id, some in groupby(in_order, key=lambda work: work.org_id)]
 
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:

@@ -15,7 +15,7 @@ from postroom.errors import DatabaseUnavailable, LeaseLost, TransientError
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.cluster_engine import Engine, Lane
 from postroom.jobs.cluster_jobs import Jobs
-from postroom.jobs.draining import back_off_seconds, drain
+from postroom.jobs.draining import back_off_seconds, drain, poll_once
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.runner import ANNOUNCE, EXTRACT, poll_of
 from postroom.jobs.schedule import Clock, Task, guarded
@@ -123,12 +123,18 @@ class ClusterRunner:
     def _poll(self, kit: SourceKit) -> None:
         try:
             # Every host was told of each batch when it was committed; none needs to be woken here.
-            drain(kit, self._house, took_mail=lambda: None)
+            if poll_once(kit, self._house, took_mail=lambda: None):
+                self._go_on(kit)
         except (LeaseLost, DatabaseUnavailable):  # logged by the poll itself; no reason to spare the mailbox
             return
         except TransientError as error:  # logged and recorded by the poll itself
             pause = self._pause(kit, error)
             self._turns.put(kit.name, self._house.now() + timedelta(seconds=pause))
+
+    def _go_on(self, kit: SourceKit) -> None:
+        """Let a mailbox that has more be polled again, but behind those that are due already."""
+        self._turns.put(kit.name, self._house.now())
+        self._clock.wake(_POLL)
 
     def _poll_own(self, kit: SourceKit) -> None:
         try:

@@ -20,12 +20,12 @@ def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> N
 
     Raises what `poll` raises but MailUnreadable: one mail that cannot be read is no trouble of its source.
     """
-    while _poll_once(kit, house, took_mail) and not house.stopping.is_set():
+    while poll_once(kit, house, took_mail) and not house.stopping.is_set():
         pass
 
 
-def _poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> bool:
-    """Return whether there may be more at once."""
+def poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> bool:
+    """Poll once, and return whether there may be more at once; otherwise as `drain`."""
     counted: list[Tally] = []
     with suppress(MailUnreadable):  # logged and recorded by the poll itself
         poll(kit, house, report=counted.append)

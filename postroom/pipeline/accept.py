@@ -23,6 +23,7 @@ from postroom.fetcher.source import Batch
 from postroom.pipeline.decide import Decision, decisions, held_bare, slugs
 from postroom.pipeline.letter import Letter, read_letter
 from postroom.pipeline.plan import Plan, make_plan, wanted_keys
+from postroom.pipeline.standing import Rules, no_rules, ruled
 from postroom.pipeline.tally import Tally, log_verdicts
 from postroom.storage.store import ObjectStore
 
@@ -48,6 +49,7 @@ class Desk:
     inbox: Inbox
     store: ObjectStore
     now: Callable[[], datetime]
+    rules: Rules = no_rules
 
 
 def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = None) -> Tally:
@@ -113,7 +115,7 @@ def preview(batch: Batch, *, desk: Desk) -> Plan:
 
 def _decide(batch: Batch, desk: Desk) -> tuple[list[Decision], dict[str, Org]]:
     letters = _read(batch, desk)
-    orgs = desk.directory.resolve(slugs(letters))
+    letters, orgs = ruled(letters, desk.directory.resolve(slugs(letters)), desk.rule, desk.rules)
     return [decision for letter in letters for decision in decisions(letter, orgs, desk.limits)], orgs
 
 

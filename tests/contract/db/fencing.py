@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY, new_id
-from postroom.db.machinery import OAuthToken, Outbox, Quarantine, Sighting
+from postroom.db.machinery import OAuthToken, Outbox, Quarantine, Sighting, StandingRule
 from postroom.db.models import Base, Document, InboundMessage, Part
 from postroom.db.scopes import Unfenced
 from postroom.errors import DatabaseRightsMissing
@@ -128,6 +128,7 @@ def faults(two: TwoOrgs, held: int) -> Iterator[str]:
         yield "sighting: not what the source saw"
     yield from _faults_of_quarantine(two, held)
     yield from _faults_of_tokens(two)
+    yield from _faults_of_rules(two)
 
 
 def _faults_of_quarantine(two: TwoOrgs, held: int) -> Iterator[str]:
@@ -155,6 +156,18 @@ def _faults_of_tokens(two: TwoOrgs) -> Iterator[str]:
         look = partial(touch, statement=statement.format("oauth_token"))
         if answer(two.database, two.acme, look) not in {"0", "Unfenced"}:
             yield f"oauth_token: an org can {statement}"
+
+
+def _faults_of_rules(two: TwoOrgs) -> Iterator[str]:
+    mine = select(StandingRule.source_name).where(StandingRule.source_name == "orders")
+    for scope in ({"source": "orders"}, {"org": NOBODY}):
+        with two.database.read(**scope) as session:
+            if list(session.scalars(mine)) != ["orders"]:
+                yield f"standing_rule: hidden from {scope}"
+    for statement in ("SELECT * FROM {}", "UPDATE {} SET recipient = recipient", "DELETE FROM {}"):
+        look = partial(touch, statement=statement.format("standing_rule"))
+        if answer(two.database, two.acme, look) not in {"0", "Unfenced"}:
+            yield f"standing_rule: an org can {statement}"
 
 
 def source_sees(database: Database, source: str) -> list[UUID]:

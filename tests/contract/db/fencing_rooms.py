@@ -8,6 +8,7 @@ from postroom.core.sealed import SealedToken
 from postroom.db.oauth_tokens import SqlTokens
 from postroom.db.orgs import SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
+from postroom.db.standing_rules import SqlStandingRules
 from postroom.db.values import Held, Intake, Verdict
 from tests.contract.db.databases import MORNING, Orders, copy, part
 from tests.contract.db.fencing import TABLES, TwoOrgs, only
@@ -20,6 +21,7 @@ def two(orders: Orders) -> TwoOrgs:
     orders.bench.finish(orders.claim()[0], [part()], MORNING)
     token = SealedToken("sealed", MORNING, None, generation=1)
     SqlTokens(orders.database, "orders", lambda: MORNING).replace(token)
+    SqlStandingRules(orders.database).add("orders", "x@in.example", orders.acme, entry_id=1, now=MORNING)
     return TwoOrgs(orders.database, orders.acme, beta, {name: only(orders.database, name) for name in TABLES})
 
 

@@ -101,3 +101,15 @@ def test_what_is_said_of_a_source_stays_beside_it(kept: SqlKept, orders: Orders,
     SqlSourceBook(database).polled("orders", "imap", minutes(2), error=None)
 
     assert due(kept, 5) == []
+
+
+def test_a_mail_that_a_person_gave_out_of_the_quarantine_is_no_place_in_a_mailbox(
+    kept: SqlKept, orders: Orders
+) -> None:
+    take(orders, 1, 1)
+    given = Place("orders", "", file_name="quarantine:7")
+    new = message(orders.acme, "<given@x>")
+    seen = copy(place=given, key=new.key, settled=True)
+    orders.inbox.commit(Intake([new], seen=[seen], source_name="orders"), minutes(2))
+
+    assert due(kept, 5) == [place(1)]

@@ -160,7 +160,7 @@ def test_no_table_that_grows_with_the_mail_is_read_from_end_to_end(orders: Order
 @pytest.mark.parametrize(
     ("act", "index"),
     [
-        ("claim", "ix_work_due"),
+        ("claim", "ix_work_turn (state=? AND org_id=? AND due_at<?)"),
         ("audit the archive", "ix_inbound_message_raw (org_id=? AND (raw_sha256,id)>(?,?))"),
         ("find keys of one org", "(org_id=? AND source=? AND source_message_id=?)"),
         ("find keys of many orgs", "(org_id=? AND source=? AND source_message_id=?)"),

@@ -266,6 +266,7 @@ BOUNDED = {
     "sighting.verdict",
     "source_state.kind",
     "source_state.source_name",
+    "standing_rule.source_name",
     "turn.source_name",
     "work.state",
 }

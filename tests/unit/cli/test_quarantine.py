@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.cli.room import Room
+from tests.unit.cli.room import CONFIG, Room
 
 KEYS = "id source reason recipient from subject size raw_sha256 seen_at state"
 
@@ -147,3 +147,15 @@ def test_the_closed_ones_are_listed_too_when_asked_for(room: Room) -> None:
         ["2", "held"],
     ]
     assert [row["state"] for row in rows] == ["dropped", "held"]
+
+
+def test_a_file_over_the_size_limit_is_held_whole_and_given_whole(room: Room) -> None:
+    room.path("postroom.toml").write_text(CONFIG + '[limits]\nmessage = "20KB"\n')
+    raw = room.deliver(body="x" * 30_000)
+    room.fetch()
+
+    answer = room.call("quarantine", "assign", "1", "acme")
+
+    (message,) = room.rows("messages")
+    assert answer.out == "assigned 1 to acme: 1 document\n"
+    assert (message["size"], message["duplicates"]) == (len(raw), 0)

@@ -1,0 +1,124 @@
+"""What every claim promises: the orgs take turns, whatever one of them has piled up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+
+from postroom.db.engine import Database
+from postroom.db.inbox import SqlInbox
+from postroom.db.orgs import SqlDirectory
+from postroom.db.outbox import SqlOutbox
+from postroom.db.values import Claim, Intake, Owed
+from postroom.db.workbench import SqlWorkbench
+from tests.contract.db.databases import MORNING, message, minutes, part
+
+
+class Orgs:
+    """Some orgs, and the mails that are due for them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.bench, self.outbox = database, SqlWorkbench(database), SqlOutbox(database)
+        self.slugs: dict[UUID, str] = {}
+
+    def add(self, *slugs: str) -> None:
+        for slug in slugs:
+            self.slugs[SqlDirectory(self.database).add(slug, MORNING).id] = slug
+
+    def mails(self, slug: str, count: int, moment: float = 0) -> None:
+        (org_id,) = (org_id for org_id, name in self.slugs.items() if name == slug)
+        new = [message(org_id, f"<{number}@{slug}.{moment}>") for number in range(count)]
+        SqlInbox(self.database).commit(Intake(new), minutes(moment))
+
+    def claim(self, limit: int, moment: float = 10) -> Counter[str]:
+        return self._by_slug(self.bench.claim(limit=limit, holder="h", lease_seconds=60, now=minutes(moment)))
+
+    def claim_owed(self, limit: int, moment: float = 10) -> Counter[str]:
+        return self._by_slug(
+            self.outbox.claim(limit=limit, holder="h", lease_seconds=60, now=minutes(moment))
+        )
+
+    def finish_all(self) -> None:
+        while claims := self.bench.claim(limit=100, holder="h", lease_seconds=60, now=minutes(10)):
+            for claim in claims:
+                self.bench.finish(claim, [part()], minutes(10))
+
+    def _by_slug(self, claims: Sequence[Claim | Owed]) -> Counter[str]:
+        return Counter(self.slugs[claim.org_id] for claim in claims)
+
+
+@pytest.fixture
+def orgs(database: Database) -> Orgs:
+    orgs = Orgs(database)
+    orgs.add("acme", "beta", "gamma")
+    return orgs
+
+
+def test_a_single_mail_behind_a_flood_is_in_the_next_batch(orgs: Orgs) -> None:
+    orgs.mails("acme", 300)
+    orgs.mails("gamma", 300)
+    orgs.mails("beta", 1, moment=5)
+
+    claimed = orgs.claim(20)
+
+    assert (claimed["beta"], claimed["acme"] + claimed["gamma"]) == (1, 19)
+    assert min(claimed["acme"], claimed["gamma"]) >= 6
+
+
+def test_a_share_that_one_org_leaves_goes_to_the_others(orgs: Orgs) -> None:
+    orgs.mails("acme", 100)
+    orgs.mails("beta", 2)
+
+    assert orgs.claim(20) == {"acme": 18, "beta": 2}
+    assert orgs.claim(20) == {"acme": 20}
+
+
+def test_more_orgs_than_a_batch_has_room_for_all_get_their_turn(orgs: Orgs) -> None:
+    orgs.add(*(f"org{number}" for number in range(9)))
+    for slug in orgs.slugs.values():
+        orgs.mails(slug, 50)
+
+    served = sum((orgs.claim(4) for _ in range(6)), Counter[str]())
+
+    assert served == dict.fromkeys(orgs.slugs.values(), 2)
+
+
+def test_within_an_org_the_longest_due_comes_first(orgs: Orgs) -> None:
+    orgs.mails("acme", 1, moment=2)
+    orgs.mails("acme", 1, moment=1)
+    orgs.mails("beta", 1, moment=3)
+
+    claims = orgs.bench.claim(limit=2, holder="h", lease_seconds=60, now=minutes(5))
+
+    assert sorted(claim.source_message_id for claim in claims) == ["<0@acme.1>", "<0@beta.3>"]
+
+
+def test_an_org_whose_work_waits_for_its_time_takes_no_share(orgs: Orgs) -> None:
+    orgs.mails("acme", 9, moment=60)
+    orgs.mails("beta", 9)
+
+    assert (orgs.claim(4), orgs.claim(9)) == ({"beta": 4}, {"beta": 5})
+
+
+def test_what_others_hold_does_not_count_as_due(orgs: Orgs) -> None:
+    orgs.mails("acme", 2)
+    orgs.mails("beta", 2)
+    first = orgs.claim(3)
+
+    assert (sum(first.values()), sum(orgs.claim(3).values()), orgs.claim(3)) == (3, 1, {})
+
+
+def test_announcements_are_shared_out_too(orgs: Orgs) -> None:
+    orgs.mails("acme", 60)
+    orgs.mails("gamma", 60)
+    orgs.mails("beta", 1)
+    orgs.finish_all()
+
+    assert orgs.claim_owed(20)["beta"] == 1
+
+
+def test_nothing_due_is_nothing_claimed(orgs: Orgs) -> None:
+    assert (orgs.claim(20), orgs.claim_owed(20)) == ({}, {})
