@@ -18,6 +18,8 @@ PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 # What `make test-cluster` alone runs: it needs servers of many hundred megabytes, or minutes.
 CLUSTER := rgw or hosts
+# What `make test-containers` alone runs: it needs a Docker engine.
+CONTAINERS := greenmail
 WORKERS ?= 3
 KILLS ?= 300
 HOSTS_SECONDS ?= 300
@@ -40,7 +42,7 @@ cluster-packages:
 ##
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: app ## Show a whole postroom at work in a temporary folder
@@ -48,11 +50,16 @@ demo: app ## Show a whole postroom at work in a temporary folder
 
 .PHONY: test
 test: dev packages ## Run all tests, against real servers where they can be had
-	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER))"
+	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER) or $(CONTAINERS))"
 
 .PHONY: test-cluster
 test-cluster: dev cluster-packages ## Tell the stories and integration tests on PostgreSQL and Ceph's S3, and let hosts fail
-	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 -m "$(CLUSTER) or leg"
+	@POSTROOM_LEG=cluster .venv/bin/pytest -n $(WORKERS) --timeout 300 -m "($(CLUSTER) or leg) and not $(CONTAINERS)"
+
+.PHONY: test-containers
+test-containers: dev ## Tell the tests of the IMAP source on GreenMail, in a container
+	@tools/debian-packages openssl
+	@tools/test-containers
 
 .PHONY: check
 check: dev ## Look at the code: format, lint, types, layers, spelling, dependencies, house rules
@@ -70,7 +77,7 @@ format: dev ## Format the code and mend what the linter can mend
 
 .PHONY: coverage
 coverage: dev cluster-packages ## Run the tests and show the lines that none of them reached
-	@.venv/bin/pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered --cov-report=html
+	@.venv/bin/pytest -n $(WORKERS) -m "not $(CONTAINERS)" --cov --cov-report=term-missing:skip-covered --cov-report=html
 
 .PHONY: crash
 crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost

@@ -29,8 +29,10 @@ LEG = (HERE / "story", HERE / "integration")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is told on both legs."""
+    """Mark what is told on both legs, and what needs a Dovecot whether it says so or not."""
     for test in items:
+        if "dovecot" in getattr(test, "fixturenames", ()) and not test.get_closest_marker("greenmail"):
+            test.add_marker("dovecot")
         if any(test.path.is_relative_to(folder) for folder in LEG):
             test.add_marker("leg")
 

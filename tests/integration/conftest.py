@@ -8,7 +8,9 @@ from tests.command import ENVIRONMENT
 from tests.databases import fresh_postgres, on_cluster_leg
 from tests.servers.fixtures import (
     dovecot,
+    greenmail,
     identity,
+    imap_server,
     moto,
     postfix_root,
     postgres,
@@ -18,7 +20,18 @@ from tests.servers.fixtures import (
 )
 from tests.servers.postgres import PASSWORD
 
-__all__ = ["dovecot", "identity", "moto", "postfix_root", "postgres", "provider", "rgw", "token_dovecot"]
+__all__ = [
+    "dovecot",
+    "greenmail",
+    "identity",
+    "imap_server",
+    "moto",
+    "postfix_root",
+    "postgres",
+    "provider",
+    "rgw",
+    "token_dovecot",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from postroom.fetcher.parking import Parking
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox, running_dovecot
+from tests.servers.imap_server import ImapServer
 from tests.servers.memory import MemoryInRam
 from tests.servers.scripted_imap import (
     IS_DEAF,
@@ -70,6 +71,11 @@ def room(dovecot: Dovecot, tmp_path: Path) -> Iterator[Room]:
 
 
 @pytest.fixture
+def resting(imap_server: ImapServer, tmp_path: Path) -> Iterator[Room]:
+    yield from opened(Room(fresh_mailbox(imap_server), tmp_path))
+
+
+@pytest.fixture
 def server() -> Iterator[ScriptedImap]:
     with scripted_imap() as running:
         running.idle = IS_GOOD
@@ -86,17 +92,33 @@ def logins(dovecot: Dovecot, room: Room) -> int:
     return len(re.findall(rf"Login: user=<{room.mailbox.user}>", dovecot.log()))
 
 
-# --- on a real server ----------------------------------------------------------------------------
+# --- on real servers -----------------------------------------------------------------------------
 
 
-def test_mail_that_arrives_asks_for_a_poll_that_takes_it(dovecot: Dovecot, room: Room) -> None:
-    room.poll()
-    dovecot.deliver(room.mailbox.user, b"Subject: one\r\n\r\n")
+def test_mail_that_arrives_asks_for_a_poll_that_takes_it(imap_server: ImapServer, resting: Room) -> None:
+    resting.poll()
+    imap_server.deliver(resting.mailbox.user, b"Subject: one\r\n\r\n")
 
-    room.wait_until_asked()
-    taken = room.poll()
+    resting.wait_until_asked()
+    taken = resting.poll()
 
-    assert (room.asked, taken) == (["orders"], 1)
+    assert (resting.asked, taken) == (["orders"], 1)
+
+
+def test_mail_that_arrives_while_a_poll_ends_is_not_missed(imap_server: ImapServer, resting: Room) -> None:
+    with resting.parking.visit(
+        "orders", lambda: ImapSource(resting.mailbox, resting.spool, DEFAULT_LIMITS)
+    ) as source:
+        list(source.batches(resting.memory, limit=200))
+        imap_server.deliver(resting.mailbox.user, b"Subject: late\r\n\r\n")
+
+    resting.wait_until_asked()
+    taken = resting.poll()
+
+    assert taken == 1
+
+
+# --- on Dovecot, which says who logged in ---------------------------------------------------------
 
 
 def test_each_poll_of_a_mailbox_that_rests_uses_the_same_connection(dovecot: Dovecot, room: Room) -> None:
@@ -107,17 +129,6 @@ def test_each_poll_of_a_mailbox_that_rests_uses_the_same_connection(dovecot: Dov
 
     assert taken == [1, 0, 0]
     assert logins(dovecot, room) == 1
-
-
-def test_mail_that_arrives_while_a_poll_ends_is_not_missed(dovecot: Dovecot, room: Room) -> None:
-    with room.parking.visit("orders", lambda: ImapSource(room.mailbox, room.spool, DEFAULT_LIMITS)) as source:
-        list(source.batches(room.memory, limit=200))
-        dovecot.deliver(room.mailbox.user, b"Subject: late\r\n\r\n")
-
-    room.wait_until_asked()
-    taken = room.poll()
-
-    assert taken == 1
 
 
 def test_where_idle_is_off_the_connection_is_kept_and_nothing_wakes(dovecot: Dovecot, room: Room) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from postroom import maildir
 from postroom.config.settings import Action, After, Mailbox
 from postroom.core.limits import DEFAULT_LIMITS
 from postroom.core.places import Place
@@ -16,6 +15,7 @@ from postroom.errors import SettleFailed
 from postroom.fetcher.imap import ImapSource
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox, running_dovecot
+from tests.servers.imap_server import ImapServer
 from tests.servers.memory import MemoryInRam
 from tests.servers.scripted_imap import ScriptedImap, scripted_imap
 
@@ -50,81 +50,88 @@ def settle(
         source.close()
 
 
-def deliver(dovecot: Dovecot, mailbox: Mailbox, count: int) -> None:
+def deliver(server: ImapServer, mailbox: Mailbox, count: int) -> None:
     for number in range(count):
-        dovecot.deliver(mailbox.user, b"Subject: mail %d\r\n\r\n" % number)
+        server.deliver(mailbox.user, b"Subject: mail %d\r\n\r\n" % number)
 
 
-def flags(dovecot: Dovecot, mailbox: Mailbox, folder: str = "INBOX") -> list[str]:
-    return [maildir.flags(name) for name in dovecot.mails(mailbox.user, folder)]
+def flags(server: ImapServer, mailbox: Mailbox, folder: str = "INBOX") -> list[str]:
+    return server.flags(mailbox.user, folder)
 
 
 @pytest.mark.parametrize(
     ("action", "inbox", "processed"),
     [
         pytest.param(Action.KEEP, ["", "", ""], [], id="keep"),
-        pytest.param(Action.SEEN, ["S", "S", ""], [], id="seen"),
-        pytest.param(Action.FLAG, ["a", "a", ""], [], id="a keyword, as Maildir letter a"),
+        pytest.param(Action.SEEN, ["\\Seen", "\\Seen", ""], [], id="seen"),
+        pytest.param(Action.FLAG, ["$Taken", "$Taken", ""], [], id="a keyword"),
         pytest.param(Action.MOVE, [""], ["", ""], id="move"),
         pytest.param(Action.DELETE, [""], [], id="delete"),
     ],
 )
 @pytest.mark.parametrize("times", [1, 2])
 def test_the_after_action_meets_the_settled_mails_and_no_other(
-    dovecot: Dovecot, tmp_path: Path, action: Action, inbox: list[str], processed: list[str], times: int
+    imap_server: ImapServer,
+    tmp_path: Path,
+    action: Action,
+    inbox: list[str],
+    processed: list[str],
+    times: int,
 ) -> None:
-    mailbox = fresh_mailbox(dovecot, action)
-    deliver(dovecot, mailbox, 3)
+    mailbox = fresh_mailbox(imap_server, action)
+    deliver(imap_server, mailbox, 3)
 
     settle(mailbox, tmp_path, only=2, times=times)
 
-    assert flags(dovecot, mailbox) == inbox
-    assert flags(dovecot, mailbox, "Processed") == processed
+    assert flags(imap_server, mailbox) == inbox
+    assert flags(imap_server, mailbox, "Processed") == processed
 
 
-def test_a_system_flag_can_be_the_mark(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.FLAG, flag="\\Flagged"))
-    deliver(dovecot, mailbox, 1)
+def test_a_system_flag_can_be_the_mark(imap_server: ImapServer, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(imap_server), after=After(Action.FLAG, flag="\\Flagged"))
+    deliver(imap_server, mailbox, 1)
 
     settle(mailbox, tmp_path)
 
-    assert flags(dovecot, mailbox) == ["F"]
+    assert flags(imap_server, mailbox) == ["\\Flagged"]
 
 
-def test_a_flag_that_the_server_will_not_keep_is_refused(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.FLAG, flag="\\Recent"))
-    deliver(dovecot, mailbox, 1)
+def test_a_flag_that_the_server_will_not_keep_is_refused(imap_server: ImapServer, tmp_path: Path) -> None:
+    mailbox = replace(fresh_mailbox(imap_server), after=After(Action.FLAG, flag="\\Recent"))
+    deliver(imap_server, mailbox, 1)
 
     with pytest.raises(SettleFailed, match="does not keep the flag"):
         settle(mailbox, tmp_path)
 
 
-def test_more_mails_than_one_command_names_are_settled(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = fresh_mailbox(dovecot, Action.MOVE)
-    deliver(dovecot, mailbox, 450)
+def test_more_mails_than_one_command_names_are_settled(imap_server: ImapServer, tmp_path: Path) -> None:
+    mailbox = fresh_mailbox(imap_server, Action.MOVE)
+    deliver(imap_server, mailbox, 250)
 
     settle(mailbox, tmp_path)
 
-    assert len(dovecot.mails(mailbox.user, "Processed")) == 450
-    assert dovecot.mails(mailbox.user) == []
+    assert len(flags(imap_server, mailbox, "Processed")) == 250
+    assert flags(imap_server, mailbox) == []
 
 
-def test_mails_in_several_folders_are_settled_each_in_its_own(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = replace(fresh_mailbox(dovecot, Action.SEEN), folders=("INBOX", "Scans"))
-    dovecot.deliver(mailbox.user, b"Subject: one\r\n\r\n")
-    dovecot.deliver(mailbox.user, b"Subject: two\r\n\r\n", folder="Scans")
+def test_mails_in_several_folders_are_settled_each_in_its_own(
+    imap_server: ImapServer, tmp_path: Path
+) -> None:
+    mailbox = replace(fresh_mailbox(imap_server, Action.SEEN), folders=("INBOX", "Scans"))
+    imap_server.deliver(mailbox.user, b"Subject: one\r\n\r\n")
+    imap_server.deliver(mailbox.user, b"Subject: two\r\n\r\n", folder="Scans")
 
     settle(mailbox, tmp_path)
 
-    assert (flags(dovecot, mailbox), flags(dovecot, mailbox, "Scans")) == (["S"], ["S"])
+    assert (flags(imap_server, mailbox), flags(imap_server, mailbox, "Scans")) == (["\\Seen"], ["\\Seen"])
 
 
 def test_reading_goes_on_where_it_was_after_settling_in_another_folder(
-    dovecot: Dovecot, tmp_path: Path
+    imap_server: ImapServer, tmp_path: Path
 ) -> None:
-    mailbox = replace(fresh_mailbox(dovecot, Action.SEEN), folders=("INBOX", "Scans"))
-    dovecot.deliver(mailbox.user, b"Subject: elsewhere\r\n\r\n", folder="Scans")
-    deliver(dovecot, mailbox, 60)
+    mailbox = replace(fresh_mailbox(imap_server, Action.SEEN), folders=("INBOX", "Scans"))
+    imap_server.deliver(mailbox.user, b"Subject: elsewhere\r\n\r\n", folder="Scans")
+    deliver(imap_server, mailbox, 60)
     source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
     elsewhere = [place for place in places(source) if place.folder == "Scans"]
     batches = source.batches(MemoryInRam(), limit=60)
@@ -138,9 +145,9 @@ def test_reading_goes_on_where_it_was_after_settling_in_another_folder(
     assert {copy.place.folder for copy in second.fetched} == {"INBOX"}
 
 
-def test_uids_of_another_uidvalidity_are_left_alone(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = fresh_mailbox(dovecot, Action.DELETE)
-    deliver(dovecot, mailbox, 1)
+def test_uids_of_another_uidvalidity_are_left_alone(imap_server: ImapServer, tmp_path: Path) -> None:
+    mailbox = fresh_mailbox(imap_server, Action.DELETE)
+    deliver(imap_server, mailbox, 1)
     source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
     (place,) = places(source)
 
@@ -148,7 +155,7 @@ def test_uids_of_another_uidvalidity_are_left_alone(dovecot: Dovecot, tmp_path: 
 
     source.close()
     assert len(done) == 1
-    assert len(dovecot.mails(mailbox.user)) == 1
+    assert len(flags(imap_server, mailbox)) == 1
 
 
 def test_a_move_without_the_move_command_copies_first_and_leaves_other_deleted_mail(
@@ -160,8 +167,8 @@ def test_a_move_without_the_move_command_copies_first_and_leaves_other_deleted_m
 
     settle(mailbox, tmp_path, only=2, times=2)
 
-    assert flags(without_move, mailbox) == ["T"]
-    assert len(without_move.mails(mailbox.user, "Processed")) == 2
+    assert flags(without_move, mailbox) == ["\\Deleted"]
+    assert len(flags(without_move, mailbox, "Processed")) == 2
 
 
 def test_a_copy_that_was_not_complete_deletes_nothing(
@@ -189,11 +196,11 @@ def test_without_uidplus_mails_stay_marked_and_nothing_is_expunged(
 
     settle(mailbox, tmp_path, only=1, times=2)
 
-    assert flags(without_uidplus, mailbox) == ["T", ""]
-    assert len(without_uidplus.mails(mailbox.user, "Processed")) == processed
+    assert flags(without_uidplus, mailbox) == ["\\Deleted", ""]
+    assert len(flags(without_uidplus, mailbox, "Processed")) == processed
 
 
-def mark_deleted(dovecot: Dovecot, mailbox: Mailbox, spool: Path, *, keep: int) -> None:
+def mark_deleted(server: ImapServer, mailbox: Mailbox, spool: Path, *, keep: int) -> None:
     """Mark all but the first `keep` mails as another mail program does before its user expunges."""
     marking = replace(mailbox, after=After(Action.FLAG, flag="\\Deleted"))
     source = ImapSource(marking, spool, DEFAULT_LIMITS)
@@ -204,9 +211,11 @@ def mark_deleted(dovecot: Dovecot, mailbox: Mailbox, spool: Path, *, keep: int) 
 # --- the folder for what no org got --------------------------------------------------------------
 
 
-def test_what_only_the_quarantine_got_goes_to_a_folder_of_its_own(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = replace(fresh_mailbox(dovecot), after=After(Action.SEEN, failed="Failed"))
-    deliver(dovecot, mailbox, 3)
+def test_what_only_the_quarantine_got_goes_to_a_folder_of_its_own(
+    imap_server: ImapServer, tmp_path: Path
+) -> None:
+    mailbox = replace(fresh_mailbox(imap_server), after=After(Action.SEEN, failed="Failed"))
+    deliver(imap_server, mailbox, 3)
     source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
     first, second, _third = places(source)
 
@@ -214,19 +223,21 @@ def test_what_only_the_quarantine_got_goes_to_a_folder_of_its_own(dovecot: Dovec
 
     source.close()
     assert done == [first, second]
-    assert flags(dovecot, mailbox) == ["S", ""]
-    assert len(dovecot.mails(mailbox.user, "Failed")) == 1
+    assert flags(imap_server, mailbox) == ["\\Seen", ""]
+    assert len(flags(imap_server, mailbox, "Failed")) == 1
 
 
-def test_without_such_a_folder_what_was_held_is_settled_like_all(dovecot: Dovecot, tmp_path: Path) -> None:
-    mailbox = fresh_mailbox(dovecot, Action.SEEN)
-    deliver(dovecot, mailbox, 1)
+def test_without_such_a_folder_what_was_held_is_settled_like_all(
+    imap_server: ImapServer, tmp_path: Path
+) -> None:
+    mailbox = fresh_mailbox(imap_server, Action.SEEN)
+    deliver(imap_server, mailbox, 1)
     source = ImapSource(mailbox, tmp_path, DEFAULT_LIMITS)
 
     source.settle(places(source), held=True)
 
     source.close()
-    assert flags(dovecot, mailbox) == ["S"]
+    assert flags(imap_server, mailbox) == ["\\Seen"]
 
 
 # --- labels --------------------------------------------------------------------------------------

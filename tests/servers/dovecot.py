@@ -8,15 +8,19 @@ import pwd
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from postroom import maildir
 from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.mail_program import PASSWORD, mail_program
 from tests.servers.waiting import free_port, wait_until
 
 PACKAGE = "dovecot-imapd (Debian package)"
 LMTP_SERVER = Path("/usr/lib/dovecot/lmtp")
-PASSWORD = "correct horse"
+
+__all__ = ["LMTP_SERVER", "PACKAGE", "PASSWORD", "Dovecot", "find_dovecot", "found_version"]
 
 _CONFIG = """
 base_dir = {root}/run
@@ -118,8 +122,11 @@ class Dovecot:
     `capability` is what it admits to be able to, where that should be less than it is.  `doors` are further
     ports like `port`; the log says by which one a client came in.  `more` goes into its configuration.  With
     `introspection`, the address at which it asks whose a token is, it takes XOAUTH2 and OAUTHBEARER too.
-    `connections` is how many of them a user may have.
+    `connections` is how many of them a user may have.  It fulfils ImapServer.
     """
+
+    name = "Dovecot"
+    lacks: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -178,9 +185,9 @@ class Dovecot:
 
     # --- the mailboxes ---------------------------------------------------------------------------
 
-    def add_user(self, user: str) -> Path:
-        """Return the new user's Maildir; the password is PASSWORD."""
-        self.set_password(user, PASSWORD)
+    def add_user(self, user: str, password: str = PASSWORD) -> Path:
+        """Return the new user's Maildir."""
+        self.set_password(user, password)
         home = self.maildir(user)
         home.parent.mkdir(mode=0o700)
         maildir.create(home)
@@ -223,6 +230,11 @@ class Dovecot:
         home = self.maildir(user, folder)
         shelves = [home / "new", home / "cur"]
         return sorted(path.name for shelf in shelves if shelf.is_dir() for path in shelf.iterdir())
+
+    def flags(self, user: str, folder: str = "INBOX") -> list[str]:
+        """Return the flags of each mail by its place in the folder, such as "\\Seen $Taken"."""
+        with mail_program(self.port, user, PASSWORD) as program:
+            return program.flags(folder)
 
     def remove(self, user: str, *subjects: str) -> None:
         """Remove the mails with these subjects, as another mail program would."""

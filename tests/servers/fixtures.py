@@ -21,7 +21,10 @@ from tests.servers import postfix as mta
 from tests.servers import postgres as postgresql
 from tests.servers import rgw as ceph
 from tests.servers.dovecot import LMTP_SERVER, PACKAGE, PASSWORD, Dovecot, found_version
+from tests.servers.greenmail import IMAGE, GreenMail
+from tests.servers.greenmail import is_there as greenmail_is_there
 from tests.servers.identity import IdentityProvider, running_identity_provider
+from tests.servers.imap_server import ImapServer
 from tests.servers.postfix import Postfix
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service, running_moto
@@ -34,6 +37,36 @@ def dovecot() -> Iterator[Dovecot]:
     """A running Dovecot; without the package the test is skipped by name, and in CI it fails."""
     with running_dovecot() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def greenmail() -> Iterator[GreenMail]:
+    """A running GreenMail; skipped or failed as Dovecot is."""
+    if not greenmail_is_there():
+        _missing(f"needs a Docker engine that has {IMAGE} (make test-containers sees to it)")
+    with tempfile.TemporaryDirectory(prefix="greenmail-") as root:
+        server = GreenMail(Path(root))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("dovecot", marks=pytest.mark.dovecot),
+        pytest.param("greenmail", marks=pytest.mark.greenmail),
+    ]
+)
+def imap_server(request: pytest.FixtureRequest) -> ImapServer:
+    """Each real IMAP server in its turn; one that lacks what the test `needs` is skipped by name."""
+    server: ImapServer = request.getfixturevalue(request.param)
+    for mark in request.node.iter_markers("needs"):
+        for ability in mark.args:
+            if ability in server.lacks:
+                pytest.skip(f"{server.name} lacks {ability}: {server.lacks[ability]}")
+    return server
 
 
 @contextmanager
@@ -179,15 +212,15 @@ def _is_reachable(python: str, user: str) -> bool:
     return done.returncode == 0
 
 
-def fresh_mailbox(dovecot: Dovecot, action: Action = Action.KEEP) -> Mailbox:
+def fresh_mailbox(server: ImapServer, action: Action = Action.KEEP) -> Mailbox:
     """Return the settings of a mailbox that no other test uses, over implicit TLS."""
     user = f"orders{next(_users)}"
-    dovecot.add_user(user)
-    return mailbox_of(user, dovecot.tls_port, dovecot.ca, action)
+    server.add_user(user)
+    return mailbox_of(user, server.tls_port, server.ca, action)
 
 
 def mailbox_of(user: str, port: int, ca: Path, action: Action = Action.KEEP) -> Mailbox:
-    """Return the settings of this user's mailbox on a Dovecot of ours."""
+    """Return the settings of this user's mailbox on a server of ours."""
     return Mailbox(
         name="orders",
         host="localhost",

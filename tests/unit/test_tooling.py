@@ -167,17 +167,24 @@ def test_requirements_name_hashes_and_no_place_to_install_from(name: str) -> Non
     )
 
 
-def test_ci_checks_and_tests_with_nothing_skipped(tmp_path: Path) -> None:
-    for folder in ("bin", "tree/.ci", "shared/corpus"):
+def test_ci_checks_and_tests_everything_and_ends_with_what_became_of_the_containers(tmp_path: Path) -> None:
+    for folder in ("bin", "tree/.ci", "tree/build", "shared/corpus"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", tmp_path / "tree/.ci/run")
     write_script(tmp_path / "bin" / "make", 'echo "$1 CI=$CI corpus=$POSTROOM_CORPUS"')
+    (tmp_path / "tree/build/test-containers").write_text(
+        "test-containers: what came of it\n", encoding="utf-8"
+    )
 
     done = run([str(tmp_path / "tree/.ci/run")], {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
 
     corpus = tmp_path / "shared" / "corpus"
     assert done.stdout.splitlines() == [
-        f"{target} CI=true corpus={corpus}" for target in ("check", "test", "test-cluster")
+        *(
+            f"{target} CI=true corpus={corpus}"
+            for target in ("check", "test", "test-containers", "test-cluster")
+        ),
+        "test-containers: what came of it",
     ]
 
 
