@@ -11,7 +11,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 
 from postroom.config.settings import Mailbox, Tls
 from postroom.errors import LoginRefused, ServerFault, SourceUnavailable
-from postroom.fetcher.imap_limits import passing_refusal
+from postroom.fetcher.imap_limits import passing_refusal, session_refusal, session_refused
 from postroom.fetcher.imap_open import is_loopback
 from postroom.fetcher.imap_words import peer, said
 
@@ -30,11 +30,22 @@ def log_in(client: Any, settings: Mailbox, offer: Offer | None = None) -> None:
             offer(client)
         else:
             _show_password(client, settings)
+        _hear_capabilities(client, settings)
         client.normalise_times = False  # times with their zone, as the server gave them
     except SourceUnavailable:
         with suppress(IMAPClientError, OSError):
             client.shutdown()
         raise
+
+
+def _hear_capabilities(client: Any, settings: Mailbox) -> None:
+    """Ask where the server did not say: the answer to a later question could tell of mail unheard."""
+    try:
+        client.capabilities()
+    except (IMAPClientError, OSError) as error:
+        if session_refused(said(error)):
+            raise session_refusal(settings, said(error)) from error
+        raise ServerFault(f"{peer(settings)}: no capabilities after the login: {said(error)}") from error
 
 
 def _require_cover(client: Any, settings: Mailbox) -> None:

@@ -182,6 +182,17 @@ def test_an_idle_that_is_never_answered_costs_its_connection_and_no_poll(
     assert (first, second, server.sessions) == (1, 1, 2)
 
 
+def test_mail_told_in_the_answer_to_another_question_is_not_missed(server: ScriptedImap, odd: Room) -> None:
+    with odd.parking.visit("orders", lambda: ImapSource(odd.mailbox, odd.spool, DEFAULT_LIMITS)) as source:
+        list(source.batches(odd.memory, limit=200))
+        server.put(b"x")
+
+    odd.wait_until_asked()
+    taken = odd.poll()
+
+    assert taken == 1
+
+
 def test_an_idle_that_does_not_end_costs_its_connection_and_no_poll(server: ScriptedImap, odd: Room) -> None:
     server.idle = IS_DEAF
     odd.poll()

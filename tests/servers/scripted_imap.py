@@ -141,6 +141,7 @@ class _Session(socketserver.StreamRequestHandler):
             return
         news = b"* 9 EXISTS\r\n" if self._imap.idle == IS_EAGER else b""
         self.wfile.write(b"+ idling\r\n" + news)
+        self._noop("")
         self._imap.resting.append(self.wfile)
         while self.rfile.readline() and self._imap.idle == IS_DEAF:
             pass
@@ -178,7 +179,7 @@ class _Session(socketserver.StreamRequestHandler):
         idle = " IDLE" if self._imap.idle else ""
         labels = " X-GM-EXT-1" if self._imap.labels is not None else ""
         self.wfile.write(f"* CAPABILITY IMAP4rev1{idle}{labels}\r\n".encode())
-        return _DONE
+        return self._noop("") if self._imap.openings else _DONE
 
     def _noop(self, _command: str) -> str:
         if not self._imap.forgets and len(self._imap.mails) > self._shown:
