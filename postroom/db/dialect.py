@@ -1,11 +1,11 @@
-"""The one statement that SQLite and PostgreSQL spell through different constructs."""
+"""What SQLite and PostgreSQL spell through different constructs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,12 @@ def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any
     keys = inspect(table).primary_key
     statement = _insert(session)(table).values(**values).on_conflict_do_nothing().returning(*keys)
     return session.execute(statement).first() is not None
+
+
+def wait_for_others(connection: Connection, key: int) -> None:
+    """Let one transaction at a time go on from here, as long as it lasts; SQLite's write lock does it there."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def _insert(session: Session) -> Any:

@@ -12,11 +12,14 @@ from sqlalchemy.orm import Session
 
 from postroom.core.routing import is_slug
 from postroom.db.copies import pieces
+from postroom.db.dialect import wait_for_others
 from postroom.db.engine import Database
 from postroom.db.ids import new_id
 from postroom.db.models import OrgAlias, OrgRow
 from postroom.db.values import Org
 from postroom.errors import OrgUnknown, UsageFault
+
+_DECLARING = 0x6465636C617265  # the advisory lock of a declaration: "declare" in hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class SqlDirectory:
         if not wanted:
             return
         with self._database.write() as session:
+            wait_for_others(session.connection(), _DECLARING)  # a host that starts with us declares the same
             for org in wanted:
                 _declare(session, org, now)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from postroom.db.dialect import wait_for_others
 from postroom.db.engine import Database
 from postroom.db.fences import fence, lift
 from postroom.errors import SchemaMismatch
@@ -85,4 +86,4 @@ def _wait_for_others(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADING})
+        wait_for_others(connection, _UPGRADING)

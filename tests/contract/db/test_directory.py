@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -107,6 +109,21 @@ def test_an_org_can_be_suspended_and_taken_up_again(directory: SqlDirectory) -> 
     again = directory.suspend("acme", minutes(2), suspended=False)
 
     assert (suspended.suspended, resolved, again.suspended) == (True, True, False)
+
+
+def test_hosts_that_start_at_the_same_moment_declare_the_same_orgs_once(directory: SqlDirectory) -> None:
+    config = [declared(f"org-{number}", f"alias-{number}") for number in range(20)]
+    hosts = Barrier(4)
+
+    def start() -> None:
+        hosts.wait(30)
+        directory.declare(config, MORNING)
+
+    with ThreadPoolExecutor(4) as starting:
+        for started in [starting.submit(start) for _ in range(4)]:
+            started.result()
+
+    assert [entry.slug for entry in directory.every()] == sorted(entry.slug for entry in config)
 
 
 def test_declaring_the_config_twice_changes_nothing(directory: SqlDirectory) -> None:
