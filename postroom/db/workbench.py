@@ -107,9 +107,9 @@ class SqlWorkbench:
 
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
-    """Let those of the claims that are still ours last until then."""
+    """Let those of the claims that are still ours last until then; what is finished or put back is nobody's."""
     ours = tuple_(Work.message_id, Work.token).in_([(claim.message_id, claim.token) for claim in held])
-    session.execute(update(Work).where(ours).values(leased_until=until))
+    session.execute(update(Work).where(ours, Work.holder.is_not(None)).values(leased_until=until))
 
 
 def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:

@@ -10,6 +10,7 @@ from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.outbox import SqlOutbox
 from postroom.db.values import Claim, WorkState
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, message, minutes, part, rows
@@ -256,3 +257,13 @@ def test_a_renewed_claim_is_rescued_later_and_a_lost_one_not_renewed(orders: Ord
 
     assert orders.bench.rescue(minutes(10)) == 0
     assert orders.bench.rescue(minutes(11)) == 1
+
+
+def test_what_is_finished_is_not_kept_from_being_announced_by_the_batch_it_came_with(orders: Orders) -> None:
+    orders.commit("<1@x>")
+    (claim,) = orders.claim()
+    orders.bench.finish(claim, [part()], MORNING)
+
+    orders.bench.renew([claim], lease_seconds=600, now=MORNING)
+
+    assert len(SqlOutbox(orders.database).claim(limit=9, holder="here", lease_seconds=60, now=MORNING)) == 1
