@@ -10,11 +10,12 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # PACKAGES=           the Debian packages for `make test`; empty: install none
 # CLUSTER_PACKAGES=   the same for `make test-cluster`
 # WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
-# KILLS=300           how often `make crash` kills postroom
+# KILLS=300           how often `make crash` kills postroom at random in each cell
+# CELLS=              the cells of `make crash`, such as "sqlite-maildir postgres-imap"; empty: all six
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
 # HOSTS_SECONDS=300   how long `make test-hosts` lets hosts fail
 # UPGRADE=1           lets `make lock` move to newer releases
-PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix swaks msmtp
+PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix strace swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 # What `make test-cluster` alone runs: it needs servers of many hundred megabytes, or minutes.
 CLUSTER := rgw or hosts
@@ -22,6 +23,7 @@ CLUSTER := rgw or hosts
 CONTAINERS := greenmail
 WORKERS ?= 3
 KILLS ?= 300
+CELLS ?=
 HOSTS_SECONDS ?= 300
 UPGRADE ?=
 SECONDS ?= 60
@@ -80,8 +82,8 @@ coverage: dev cluster-packages ## Run the tests and show the lines that none of 
 	@.venv/bin/pytest -n $(WORKERS) -m "not $(CONTAINERS)" --cov --cov-report=term-missing:skip-covered --cov-report=html
 
 .PHONY: crash
-crash: dev ## Kill postroom many times at random moments (KILLS=300), and count what is lost
-	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash
+crash: dev cluster-packages ## Kill postroom at every failpoint and at random moments (KILLS=300), and count what is lost
+	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
 
 # One after the other, also under -j: they measure the machine.
 BENCHES := parse imap maildir relay s3 scale

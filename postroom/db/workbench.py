@@ -107,7 +107,7 @@ class SqlWorkbench:
 
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
-    """Let those of the claims that are still ours last until then; what is finished or put back is nobody's."""
+    """Let those of the claims that are still ours last until then; what is finished is nobody's."""
     ours = tuple_(Work.message_id, Work.token).in_([(claim.message_id, claim.token) for claim in held])
     session.execute(update(Work).where(ours, Work.holder.is_not(None)).values(leased_until=until))
 

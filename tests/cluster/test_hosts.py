@@ -20,7 +20,8 @@ import pytest
 
 from tests.cluster.hosts import Host, Shared
 from tests.cluster.witness import largest_gap, polled_by_two, sessions
-from tests.crash.ledger import Count, Post, Sent, check_rows
+from tests.crash.counting import Count, Folder, check_rows
+from tests.crash.ledger import Post, Sent
 from tests.servers.fixtures import running_dovecot, running_postgres
 from tests.servers.waiting import wait_until
 
@@ -70,7 +71,7 @@ def test_hosts_that_die_hang_and_lose_the_network_lose_and_double_nothing(
     _drained(shared, len(sent))
     codes = [host.terminate() for host in hosts]
 
-    count = check_rows(_rows_of(shared), shared.folder / "archive", sent)
+    count = check_rows(_rows_of(shared), Folder(shared.folder / "archive"), sent)
     count.kills = faults
     seen = sessions(shared.dovecot.log(), time.localtime().tm_year)
     windows = {host.door: host.faults for host in hosts}

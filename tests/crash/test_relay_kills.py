@@ -1,6 +1,6 @@
 """The relay is killed while mails come in: what it said 250 to is there whole, and nothing is there half.
 
-make crash KILLS=200        a long campaign; the seed is printed, POSTROOM_CRASH_SEED repeats it
+POSTROOM_CRASH_KILLS=200    a long campaign; the seed is printed, POSTROOM_CRASH_SEED repeats it
 """
 
 from __future__ import annotations

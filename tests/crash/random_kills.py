@@ -1,0 +1,73 @@
+"""Kills at random moments, and hosts that stand still for longer than their lease and then go on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from threading import Event
+
+from tests.crash.ledger import Post
+from tests.crash.results import Result
+from tests.crash.stages import LEASE_SECONDS, Host, Stage
+from tests.servers.waiting import wait_until
+
+LONGEST_SECONDS = 0.5
+_DRAINED_EACH = 10
+_FROZEN_EACH = 25
+_MAILS = (0, 1, 1, 2, 3)  # before one kill
+
+
+def kill_at_random(stage: Stage, seed: int, kills: int) -> Result:
+    """Kill hosts while mails come in, 1 to 500 ms after they began to start or to work; then count.
+
+    After each tenth kill all is drained, and the time is taken from the start to the end of that.
+    """
+    chance, post = random.Random(seed), Post(seed, largest_bytes=8_000, mixed=True)  # noqa: S311  (repeatable)
+    recoveries, frozen = list[float](), 0
+    for kill in range(1, kills + 1):
+        victim = chance.choice(stage.hosts)
+        _live(stage, victim, post, chance)
+        if kill % _FROZEN_EACH == 0:
+            frozen += _freeze(stage, victim, post)
+        stage.kill(victim)
+        if kill % _DRAINED_EACH == 0 or kill == kills:
+            begun = time.monotonic()
+            stage.drain()
+            recoveries.append(time.monotonic() - begun)
+    for host in stage.hosts:
+        stage.kill(host)
+    count = stage.count()
+    count.kills = kills
+    return Result(stage.cell, "random", seed, count, recoveries, frozen)
+
+
+def _live(stage: Stage, victim: Host, post: Post, chance: random.Random) -> None:
+    """Let all hosts live, give them mails, and return when the victim is to die."""
+    for host in stage.hosts:
+        if host.pid is None:
+            before = started(host)
+            stage.start(host)
+            if chance.random() < 0.5:  # half of the kills hit a start, half a service at work
+                wait_until(lambda: started(host) > before, f"{host.log} to tell of a start")  # noqa: B023  (called now)
+    for _ in range(chance.choice(_MAILS)):
+        stage.send(post.write())
+    Event().wait(chance.uniform(0.001, LONGEST_SECONDS))
+
+
+def _freeze(stage: Stage, victim: Host, post: Post) -> int:
+    """Let a host stand still for longer than its lease while mails come in, and then go on."""
+    assert victim.pid is not None
+    os.kill(victim.pid, signal.SIGSTOP)
+    for _ in range(3):
+        stage.send(post.write())
+    Event().wait(1.5 * LEASE_SECONDS)
+    os.kill(victim.pid, signal.SIGCONT)
+    Event().wait(LONGEST_SECONDS)
+    return 1
+
+
+def started(host: Host) -> int:
+    """Return how often a host has said that it is up."""
+    return host.log.read_bytes().count(b'"started"') if host.log.exists() else 0
