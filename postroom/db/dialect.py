@@ -34,7 +34,7 @@ def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any
 
 
 def wait_for_others(connection: Connection, key: int) -> None:
-    """Let one transaction at a time go on from here, as long as it lasts; SQLite's write lock does it there."""
+    """Let one transaction at a time go on from here; SQLite's write lock does it there."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
