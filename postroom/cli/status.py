@@ -11,6 +11,7 @@ import click
 from postroom import __version__
 from postroom.app.archive import open_store
 from postroom.app.compose import App
+from postroom.app.lag import lag_seconds
 from postroom.app.sources import source_names
 from postroom.app.tokens import token_lives
 from postroom.cli.context import opened, read_config
@@ -128,7 +129,7 @@ def _sources(app: App, now: datetime, failed: Mapping[str, int]) -> list[Answer]
                 "kind": kind,
                 "state": "never" if poll is None else "failing" if error else "ok",
                 "last_success": iso(poll.last_success_at) if poll else None,
-                "lag_seconds": _seconds(reading_status.oldest_unsettled(app.database, name), now),
+                "lag_seconds": lag_seconds(app, name, poll, now),
                 "today": reading_status.copies_since(app.database, name, midnight),
                 "failed": failed.get(name, 0),
                 "error": _error(error) if error else None,

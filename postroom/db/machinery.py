@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from postroom.db.models import Base
@@ -156,7 +156,10 @@ class FolderCursor(Base):
 
 
 class SourceState(Base):
-    """What `status` says of one source; what it kept for a while is removed up to `removed_until`."""
+    """What `status` says of one source; what it kept for a while is removed up to `removed_until`.
+
+    What reached it before `taken_until` was taken; `is_behind` says that later mail may wait.
+    """
 
     __tablename__ = "source_state"
     source_name: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -166,6 +169,8 @@ class SourceState(Base):
     failures: Mapped[int] = mapped_column(default=0)
     error_json: Mapped[dict[str, Any] | None]
     removed_until: Mapped[datetime | None]
+    taken_until: Mapped[datetime | None]
+    is_behind: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class NoticeRow(Base):

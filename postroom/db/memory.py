@@ -14,7 +14,7 @@ from postroom.db.copies import lies_at, move_cursor, pieces, place_of, unsettled
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
 from postroom.db.models import OrgAlias, OrgRow
-from postroom.db.values import STAYING, Verdict
+from postroom.db.values import STAYING, Reached, Verdict
 
 
 class SourceMemory:
@@ -142,11 +142,21 @@ class SqlSourceBook:
 
     def attempted(self, name: str, kind: str, now: datetime) -> None:
         with self._database.write() as session:
-            _tried(session, name, kind, now)
+            _tried(session, name, kind, now).is_behind = True
 
-    def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
+    def polled(
+        self,
+        name: str,
+        kind: str,
+        now: datetime,
+        *,
+        error: Mapping[str, Any] | None,
+        reached: Reached | None = None,
+    ) -> None:
+        came = reached or Reached(None if error else now, is_behind=bool(error))
         with self._database.write() as session:
             state = _tried(session, name, kind, now)
+            state.taken_until, state.is_behind = came.until or state.taken_until, came.is_behind
             state.error_json = dict(error) if error else None
             state.failures = state.failures + 1 if error else 0
             if error is None:
@@ -156,7 +166,8 @@ class SqlSourceBook:
 def _tried(session: Session, name: str, kind: str, now: datetime) -> SourceState:
     state = session.get(SourceState, name)
     if state is None:
-        state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0)
+        # What came before anybody looked cannot be known: its lag begins with the first look.
+        state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0, taken_until=now)
         session.add(state)
     state.kind, state.last_attempt_at = kind, now
     return state

@@ -18,6 +18,7 @@ from postroom.db.values import (
     NewMessage,
     Org,
     Owed,
+    Reached,
     Untold,
 )
 
@@ -161,11 +162,23 @@ class SourceBook(Protocol):
         ...
 
     def attempted(self, name: str, kind: str, now: datetime) -> None:
-        """Record a poll that was cut short: neither a success nor a failure."""
+        """Record a poll that was cut short: neither a success nor a failure, but more mail may wait."""
         ...
 
-    def polled(self, name: str, kind: str, now: datetime, *, error: Mapping[str, Any] | None) -> None:
-        """Record the end of a poll: a success where `error` is None."""
+    def polled(
+        self,
+        name: str,
+        kind: str,
+        now: datetime,
+        *,
+        error: Mapping[str, Any] | None,
+        reached: Reached | None = None,
+    ) -> None:
+        """Record the end of a poll: a success where `error` is None.
+
+        `reached` is how far it came.  Without it, a failure came no further than before, and a success until
+        now.
+        """
         ...
 
 

@@ -25,10 +25,16 @@ _TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
 
 @dataclass(frozen=True, slots=True)
 class LastPoll:
-    """How the last poll of a source ended; `error` is None after a success."""
+    """How the last poll of a source ended; `error` is None after a success.
 
+    All that reached the source before `taken_until` was taken; where it `is_behind`, later mail may wait.
+    """
+
+    last_attempt_at: datetime
     last_success_at: datetime | None
     error: dict[str, Any] | None
+    taken_until: datetime | None
+    is_behind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,12 @@ def last_polls(database: Database) -> dict[str, LastPoll]:
     """Return every source that was ever polled, by name."""
     with database.read() as session:
         rows = session.scalars(select(SourceState)).all()
-    return {row.source_name: LastPoll(row.last_success_at, row.error_json) for row in rows}
+    return {
+        row.source_name: LastPoll(
+            row.last_attempt_at, row.last_success_at, row.error_json, row.taken_until, row.is_behind
+        )
+        for row in rows
+    }
 
 
 def copies_since(database: Database, source_name: str, since: datetime) -> int:

@@ -215,3 +215,14 @@ class LedgerPart:
     decode_status: str
     defects: tuple[str, ...] = ()
     object_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a poll took its source: all that came before `until` was taken; `is_behind`: more may wait.
+
+    `until` is None where nothing is known but what was known before.
+    """
+
+    until: datetime | None
+    is_behind: bool

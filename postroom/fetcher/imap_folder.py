@@ -15,7 +15,7 @@ from postroom.fetcher.imap_cursor import Reading
 from postroom.fetcher.imap_listing import LISTED_AT_ONCE, Listed, date_alone, list_mails, new_uids
 from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.imap_trouble import Trouble
-from postroom.fetcher.source import Batch, KnownCopy, Memory, UnreadableCopy
+from postroom.fetcher.source import Batch, KnownCopy, Memory, UnreadableCopy, Waiting
 
 
 @dataclass(slots=True)
@@ -87,12 +87,12 @@ class FolderPass:
         """Yield the mails after the cursor; a batch's cursor stands before the first still to come."""
         uids = new_uids(self.reader.asker.connection, self._opened, self.reading.cursor)
         for chunk in in_chunks(uids, LISTED_AT_ONCE):
-            if not (yield from self._chunk(chunk)):
+            if not (yield from self._chunk(chunk, is_last=chunk[-1] == uids[-1])):
                 return
         if self.reading.cursor.last_uid < self.reading.highest:
             yield Batch((), cursor=self._up_to(self.reading.highest))
 
-    def _chunk(self, uids: Sequence[int]) -> Generator[Batch, None, bool]:
+    def _chunk(self, uids: Sequence[int], *, is_last: bool) -> Generator[Batch, None, bool]:
         """Yield what `uids` hold; return whether all of them are accounted for, and more may come."""
         message_ids = any(map(self.reading.may_be_known, uids))
         listing = self._list(self.reader, uids, message_ids=message_ids)
@@ -104,14 +104,16 @@ class FolderPass:
         if known or listing.refused:
             unreadable = [copy for copy in _unreadable(self.reader, listing) if not self._declines(copy)]
             first_fresh = fresh[0].uid if fresh else listing.reached + 1
-            yield Batch((), known, self._up_to(first_fresh - 1), unreadable=tuple(unreadable))
+            waiting = _waiting(fresh, first_fresh - 1, is_last=is_last)
+            yield Batch((), known, self._up_to(first_fresh - 1), (), tuple(unreadable), waiting)
         done = not fresh
         affordable = self.budget.affordable(fresh[: self.limit], self.reader.fetched_bytes)
         for mails in in_batches(affordable, self.reader.fetched_bytes):
             batch, reached = self._read(self.reader, mails)
             done = reached == fresh[-1].uid
             if batch.fetched or batch.unreadable or reached == mails[-1].uid:
-                yield replace(batch, cursor=self._up_to(listing.reached if done else reached))
+                cursor = self._up_to(listing.reached if done else reached)
+                yield replace(batch, cursor=cursor, waiting=_waiting(fresh, reached, is_last=is_last))
             if self.failed >= MOST_REFUSED or reached < mails[-1].uid:
                 return False
         return done and self.limit > 0 and self.failed < MOST_REFUSED and not self._is_late
@@ -154,6 +156,16 @@ class FolderPass:
         self.limit -= len(read.fetched)
         self.failed += len(read.unreadable)
         return Batch(read.fetched, unreadable=unreadable + read.unreadable), read.reached
+
+
+def _waiting(fresh: Sequence[Listed], reached: int, *, is_last: bool) -> Waiting | None:
+    """Return what waits behind the UID `reached`: of the next chunk no date is known but this one's last."""
+    after = next((mail for mail in fresh if mail.uid > reached), None)
+    if after is not None:
+        return Waiting(after.internal_date)
+    if is_last:
+        return None
+    return Waiting(fresh[-1].internal_date if fresh else None)
 
 
 def _in_order(listing: Answers[Listed]) -> list[Listed]:

@@ -53,11 +53,19 @@ class UnreadableCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Mail that is known to wait in a source, the oldest of it `since` then; None where no date is known."""
+
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Some copies of one source and folder, and the cursor that is true once they are committed.
 
     `owed` are copies that were committed before, proved to have the same bytes still: only to be settled.
     The cursor passes those in `unreadable`: from then on the memory keeps them to be tried again.
+    `waiting` is what is known to wait in the folder behind this batch.
     """
 
     fetched: tuple[Fetched, ...]
@@ -65,6 +73,7 @@ class Batch:
     cursor: Cursor | None = None
     owed: tuple[Place, ...] = ()
     unreadable: tuple[UnreadableCopy, ...] = ()
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from postroom.db.values import Fence
 from postroom.errors import BudgetSpent, LeaseLost, PinnedOrgMissing, SettleFailed
 from postroom.failpoints import reach
 from postroom.fetcher.source import MessageSource
+from postroom.jobs.backlog import Backlog
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
 from postroom.jobs.tasks import as_record
@@ -51,16 +52,21 @@ def poll(
     reach("poll.leased")
     try:
         with _told_of(kit, house), kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
-            return _counted(_batches(fence, kit, house, limit or kit.max_per_poll, since), kit, house, report)
+            backlog = Backlog(limit or kit.max_per_poll)
+            return _counted(_batches(fence, kit, house, backlog, since), kit, house, report, backlog)
     finally:
         house.leases.release(fence)
 
 
 def _counted(
-    batches: Iterator[Tally], kit: SourceKit, house: House, report: Callable[[Tally], None]
+    batches: Iterator[Tally],
+    kit: SourceKit,
+    house: House,
+    report: Callable[[Tally], None],
+    backlog: Backlog,
 ) -> Tally:
     """Accept all that comes, and record how the poll ended."""
-    tally, began = Tally(), house.polls_until.clock()
+    tally, began, began_at = Tally(), house.polls_until.clock(), house.now()
     try:
         for counted in batches:
             report(counted)
@@ -71,7 +77,8 @@ def _counted(
         house.book.attempted(kit.name, kit.kind, house.now())
         return tally
     refusal = as_record(SettleFailed(tally.refused), house.now()) if tally.refused else None
-    house.book.polled(kit.name, kit.kind, house.now(), error=refusal)
+    reached = backlog.reached(began_at)
+    house.book.polled(kit.name, kit.kind, house.now(), error=refusal, reached=reached)
     return tally
 
 
@@ -95,12 +102,13 @@ def _renew_lease(fence: Fence, house: House) -> None:
 
 
 def _batches(
-    fence: Fence, kit: SourceKit, house: House, limit: int, since: datetime | None
+    fence: Fence, kit: SourceKit, house: House, backlog: Backlog, since: datetime | None
 ) -> Iterator[Tally]:
     _require_pinned_org(kit)
     with kit.connect() as source:
         yield Tally(refused=_settle_owed(source, kit, house) or _remove_kept(source, kit, house))
-        for batch in source.batches(kit.memory, limit=limit, since=since):
+        for batch in source.batches(kit.memory, limit=backlog.limit, since=since):
+            backlog.note(batch)
             yield accept(batch, desk=kit.desk, settle=_in_time(source), fence=fence)
             if house.stopping.is_set() or house.polls_until.is_over:
                 break

@@ -10,6 +10,7 @@ import pytest
 
 from postroom.cli.status import look, sentence
 from postroom.core.places import Place
+from postroom.db.memory import SqlSourceBook
 from postroom.db.values import Intake, Seen, Verdict
 from postroom.jobs.lock import state_lock
 from postroom.jobs.polling import poll
@@ -122,6 +123,29 @@ def test_the_oldest_copy_that_was_not_let_go_is_the_lag(
             place = Place("intake", "", file_name=str(hours))
             seen = Seen(place, verdict, now - timedelta(hours=hours), size_bytes=1)
             app.inbox.commit(Intake(seen=[seen]), now)
+
+        answer = look(app, now)
+
+    assert answer["sources"][0]["lag_seconds"] == lag
+
+
+@pytest.mark.parametrize(
+    ("error", "minutes", "lag"),
+    [
+        pytest.param(None, 5, None, id="polled a moment ago"),
+        pytest.param(None, 120, 7200, id="nobody looked for two hours"),
+        pytest.param({"code": "E-MAILDIR"}, 5, 300, id="nobody could look since five minutes"),
+    ],
+)
+def test_the_lag_grows_from_the_moment_until_which_all_was_taken(
+    room: Room, error: dict[str, str] | None, minutes: int, lag: int | None
+) -> None:
+    with room.app() as app:
+        now = app.now()
+        book, then = SqlSourceBook(app.database), now - timedelta(minutes=minutes)
+        book.polled("intake", "maildir", then, error=None)
+        if error:
+            book.polled("intake", "maildir", now, error=error)
 
         answer = look(app, now)
 
