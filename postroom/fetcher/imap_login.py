@@ -12,6 +12,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from postroom.config.settings import Mailbox, Tls
 from postroom.errors import LoginRefused, ServerFault, SourceUnavailable
 from postroom.fetcher.imap_limits import passing_refusal, session_refusal, session_refused
+from postroom.fetcher.imap_names import speak_utf8
 from postroom.fetcher.imap_open import is_loopback
 from postroom.fetcher.imap_words import peer, said
 
@@ -39,9 +40,14 @@ def log_in(client: Any, settings: Mailbox, offer: Offer | None = None) -> None:
 
 
 def _hear_capabilities(client: Any, settings: Mailbox) -> None:
-    """Ask where the server did not say: the answer to a later question could tell of mail unheard."""
+    """Ask where the server did not say: the answer to a later question could tell of mail unheard.
+
+    Then what it can is agreed on.
+    """
     try:
         client.capabilities()
+        if settings.after.label.isascii():  # the library writes labels in modified UTF-7 only
+            speak_utf8(client)
     except (IMAPClientError, OSError) as error:
         if session_refused(said(error)):
             raise session_refusal(settings, said(error)) from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from imapclient.exceptions import IMAPClientError
 
@@ -18,6 +18,7 @@ from postroom.core.routing import AddressPattern, address_pattern
 from postroom.errors import FolderRefused, PostroomError
 from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_connection import Connection
+from postroom.fetcher.imap_names import folder_names
 from postroom.fetcher.imap_open import CONNECT_SECONDS, connect_fault, open_client, resolve
 from postroom.fetcher.learning import CAPABILITIES, Learned, learn
 
@@ -134,8 +135,7 @@ def _login(connection: Connection, settings: Mailbox) -> str:
 
 
 def _folders(connection: Connection, settings: Mailbox) -> str:
-    answer: list[Any] = connection.ask("a folder list", lambda client: client.list_folders())
-    names = sorted(str(name) for _flags, _delimiter, name in answer)
+    names = connection.ask("a folder list", folder_names)
     shown = ", ".join(names[:_FOLDERS_SHOWN]) + (", ..." if len(names) > _FOLDERS_SHOWN else "")
     opened = []
     for folder in settings.folders:

@@ -6,11 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from postroom.core.retry import pause_seconds
-from postroom.errors import CredentialRejected, LoginRefused, MailUnreadable, TransientError
+from postroom.errors import (
+    CredentialRejected,
+    LoginRefused,
+    MailUnreadable,
+    SourceUnavailable,
+    TransientError,
+)
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.polling import poll
 from postroom.pipeline.tally import Tally
 
+_SHORTEST_BACK_OFF_SECONDS = 80.0  # jitter leaves a minute of it; a poll that fails may have logged in twice
 _LONGEST_BACK_OFF_SECONDS = 900.0
 _LONGEST_AFTER_REFUSAL_SECONDS = 3_600.0  # no network mends a password, and who keeps knocking is locked out
 
@@ -40,9 +47,11 @@ def back_off_seconds(failures: int, error: TransientError, kit: SourceKit, house
     """Return how long a source rests after so many failures in a row, the last of them `error`."""
     is_refused = isinstance(error, LoginRefused | CredentialRejected)
     longest = _LONGEST_AFTER_REFUSAL_SECONDS if is_refused else _LONGEST_BACK_OFF_SECONDS
+    meets_a_server = kit.is_shared and isinstance(error, SourceUnavailable)
+    shortest = _SHORTEST_BACK_OFF_SECONDS if meets_a_server else 0.0
     return pause_seconds(
-        failures + 1,
-        first=kit.poll_seconds,
+        failures,
+        first=max(2 * kit.poll_seconds, shortest),
         cap=max(kit.poll_seconds, longest),
         jitter=house.jitter() / 2,
     )

@@ -37,7 +37,8 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
     """One INBOX; `moods` says per UID how a FETCH of its size or body goes wrong.
 
     `refuses_searches` is what it answers to every SEARCH; where it `is_broken`, it does nothing at all.
-    The mails in `deleted` are marked so.
+    The mails in `deleted` are marked so.  It shows `folders`, spelled as they are sent; `opened` are those
+    that were asked for.  With `utf8` it offers UTF8=ACCEPT.
     With `spares_sizes` only a FETCH of its body does.  `once` is a mood that the next FETCH of any mail
     meets, and none after it.  `says` is what a command is answered instead of being done.  An AUTHENTICATE is
     led to its end first; `told` is what the client said in it, and `challenge` the reason of a refusal.
@@ -58,6 +59,9 @@ class ScriptedImap(socketserver.ThreadingTCPServer):
         self.once = ""
         self.refuses_searches = ""
         self.deleted: set[int] = set()
+        self.utf8 = False
+        self.folders = ["INBOX"]
+        self.opened: list[str] = []
         self.is_broken = False
         self.fetches: list[str] = []
         self.sent_in_vain = 0
@@ -127,7 +131,7 @@ class _Session(socketserver.StreamRequestHandler):
         self._shown = 0
         self.wfile.write(b"* OK ready\r\n")
         for line in self.rfile:
-            tag, _, command = line.decode("ascii").strip().partition(" ")
+            tag, _, command = line.decode("utf-8").strip().partition(" ")
             if command == "IDLE":
                 self._rest(tag)
                 continue
@@ -165,6 +169,8 @@ class _Session(socketserver.StreamRequestHandler):
         answers = {
             "CAPABILITY": self._capability,
             "NOOP": self._noop,
+            "ENABLE": self._enable,
+            "LIST": self._list,
             "EXAMINE": self._select,
             "SELECT": self._select,
             "UID SEARCH": self._search,
@@ -178,7 +184,8 @@ class _Session(socketserver.StreamRequestHandler):
     def _capability(self, _command: str) -> str:
         idle = " IDLE" if self._imap.idle else ""
         labels = " X-GM-EXT-1" if self._imap.labels is not None else ""
-        self.wfile.write(f"* CAPABILITY IMAP4rev1{idle}{labels}\r\n".encode())
+        utf8 = " ENABLE UTF8=ACCEPT" if self._imap.utf8 else ""
+        self.wfile.write(f"* CAPABILITY IMAP4rev1{idle}{labels}{utf8}\r\n".encode())
         return self._noop("") if self._imap.openings else _DONE
 
     def _noop(self, _command: str) -> str:
@@ -187,8 +194,18 @@ class _Session(socketserver.StreamRequestHandler):
             self.wfile.write(f"* {self._shown} EXISTS\r\n".encode())
         return _DONE
 
-    def _select(self, _command: str) -> str:
+    def _enable(self, _command: str) -> str:
+        self.wfile.write(b"* ENABLED UTF8=ACCEPT\r\n")
+        return _DONE
+
+    def _list(self, _command: str) -> str:
+        for folder in self._imap.folders:
+            self.wfile.write(f'* LIST () "/" "{folder}"\r\n'.encode())
+        return _DONE
+
+    def _select(self, command: str) -> str:
         mails = self._imap.mails
+        self._imap.opened.append(command.partition(" ")[2].strip('"'))
         self._imap.openings += 1
         self._shown = len(mails)
         uid_next = self._imap.uid_next or max(mails, default=0) + 1
