@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "messages": _entry("messages", "messages", "List the messages that arrived."),
     "documents": _entry("documents", "documents", "List the documents, or write one out."),
     "explain": _entry("explain", "explain", "Tell the whole story of one mail."),
+    "replay": _entry("replay", "replay", "Take messages apart once more, out of the archive."),
     "audit": _entry(
         "audit", "audit", "Count what sources, rows, archive and documents hold against each other."
     ),

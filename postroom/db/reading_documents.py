@@ -59,6 +59,13 @@ def documents_named(database: Database, org: OrgEntry, words: str) -> list[Docum
     return _views(database, org, query.limit(_CANDIDATES))
 
 
+def documents_of(database: Database, org: OrgEntry, message_id: UUID) -> list[str]:
+    """Return the ids of the documents of one message, in the order in which they were made."""
+    mine = (Document.org_id == org.id, Document.message_id == message_id)
+    with database.read(org=org.id) as session:
+        return [str(each) for each in session.scalars(select(Document.id).where(*mine).order_by(Document.id))]
+
+
 def _page(
     database: Database, org: OrgEntry, since: datetime | None, after: Position | None, page: int
 ) -> list[DocumentView]:

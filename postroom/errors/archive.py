@@ -65,9 +65,8 @@ class BucketUnusable(StoreUnavailable):
 class ObjectMissing(PermanentError):
     """The archive lacks a mail or document that the database knows.
 
-    Restore it from a backup under the same key. A message that is not FAILED is then tried again by itself. A
-    FAILED one stays as it is in this release: a command that replays it comes later, and `postroom ingest` of
-    the same mail only counts a duplicate.
+    Restore it from a backup under the same key, or let `postroom audit --repair` fetch it from its source. A
+    message that is not FAILED is then tried again by itself, and `postroom replay` tries a FAILED one.
     """
 
     code = "E-OBJECT-MISSING"
