@@ -39,6 +39,7 @@ from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import Opening
 from postroom.pipeline.tally import Tally
 from postroom.unpack.opener import open_containers
+from postroom.unpack.rehearsal import rehearse
 from tests.archive import Archive
 from tests.databases import every_row, fresh_postgres, fresh_sqlite, on_cluster_leg, opened
 from tests.mailbox import MailboxInRam
@@ -219,7 +220,7 @@ class Postroom:
             store=self.archive,
             notifier=self.receiver,
             standard=lambda _claim: Standard(self.limits),
-            opening=Opening(open_containers(self.limits), self.folder / "spool"),
+            opening=Opening(open_containers(self.limits), self.folder / "spool", rehearse),
             pace=Pace(2, attempts=3, backoff_first_seconds=30, backoff_cap_seconds=600, lease_seconds=30),
             holder="here",
             now=self.clock,

@@ -20,6 +20,7 @@ from postroom.jobs.lock import holder_of
 from postroom.notify.log import LogNotifier
 from postroom.pipeline.inside import Opening
 from postroom.unpack.opener import open_containers
+from postroom.unpack.rehearsal import rehearse
 
 if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
     from postroom.fetcher.parking import Parking
@@ -43,7 +44,7 @@ def build_house(
         store=app.store,
         notifier=LogNotifier(),
         standard=standards(app.settings, SqlProvenance(app.database).source_of),
-        opening=Opening(open_containers(app.settings.limits), app.spool),
+        opening=Opening(open_containers(app.settings.limits), app.spool, rehearse),
         pace=_pace(app.settings.jobs),
         holder=holder_of(app.settings.state_dir),
         now=app.now,

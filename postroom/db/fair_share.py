@@ -43,6 +43,7 @@ class OrgRing:
             for org_id in orgs:
                 some = _due_of(session, state, org_id, now, most=min(share, limit - len(taken)))
                 for work in some:
+                    work.deaths += work.leased_until is not None
                     work.holder, work.leased_until, work.token = holder, until, work.token + 1
                 taken += some
                 with_more += [org_id] if len(some) == share else []

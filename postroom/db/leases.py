@@ -77,5 +77,5 @@ class SqlLeases:
 def _void(session: Session, leases: Any, claims: Any) -> None:
     ended = {"leased_until": _ENDED, "token": Lease.token + 1}
     session.execute(update(Lease).where(leases).values(**ended))
-    freed = {"holder": None, "leased_until": None, "token": Work.token + 1}
+    freed = {"holder": None, "leased_until": None, "token": Work.token + 1, "deaths": Work.deaths + 1}
     session.execute(update(Work).where(claims).values(**freed))

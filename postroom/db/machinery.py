@@ -22,7 +22,8 @@ _COPY = ("source_name", "folder", "uidvalidity", "uid", "file_name", "raw_sha256
 class Work(Base):
     """One message that something is still to be done for: when to look at it again, and who is looking now.
 
-    Read over all orgs, so it holds ids and times only.  The row goes when the message is PARSED or FAILED and
+    Read over all orgs, so it holds ids and times only; `deaths` counts the claims that nobody ended, because
+    their holder died or stood still.  The row goes when the message is PARSED or FAILED and
     nothing of it is owed to the next system.
     """
 
@@ -38,6 +39,7 @@ class Work(Base):
     holder: Mapped[str | None]
     leased_until: Mapped[datetime | None]
     token: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class Outbox(Base):

@@ -164,7 +164,10 @@ class Raced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A STORED message that this worker may extract until its lease ends."""
+    """A STORED message that this worker may extract until its lease ends.
+
+    `deaths` counts the claims of it that nobody ended: those of processes that died or stood still.
+    """
 
     message_id: UUID
     org_id: UUID
@@ -175,6 +178,7 @@ class Claim:
     size_bytes: int
     attempts: int
     token: int
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class SqlWorkbench:
             freed = session.execute(
                 update(Work)
                 .where(*stalled)
-                .values(holder=None, leased_until=None, token=Work.token + 1)
+                .values(holder=None, leased_until=None, token=Work.token + 1, deaths=Work.deaths + 1)
                 .returning(Work.message_id)
             )
             return len(freed.all())
@@ -154,10 +154,10 @@ def _claims(session: Session, org_id: UUID, some: Sequence[Work]) -> list[Claim]
     slug = session.scalars(select(OrgRow.slug).where(OrgRow.id == org_id)).one()
     with acting_for(session, org_id):
         messages = session.scalars(select(InboundMessage).where(*mine).order_by(InboundMessage.id)).all()
-    return [_claim(slug, message, by_id[message.id].token) for message in messages]
+    return [_claim(slug, message, by_id[message.id]) for message in messages]
 
 
-def _claim(slug: str, message: InboundMessage, token: int) -> Claim:
+def _claim(slug: str, message: InboundMessage, work: Work) -> Claim:
     assert message.raw_key is not None  # noqa: S101  (a STORED row has one; db/inbox.py writes both together)
     return Claim(
         message_id=message.id,
@@ -168,7 +168,8 @@ def _claim(slug: str, message: InboundMessage, token: int) -> Claim:
         raw_sha256=message.raw_sha256,
         size_bytes=message.size_bytes,
         attempts=message.attempts,
-        token=token,
+        token=work.token,
+        deaths=work.deaths,
     )
 
 

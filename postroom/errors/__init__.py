@@ -28,7 +28,7 @@ from postroom.errors.database import (
     RowRefused,
     SchemaMismatch,
 )
-from postroom.errors.decoders import DecoderDied, DecoderUnavailable
+from postroom.errors.decoders import DecoderDied, DecoderUnavailable, MessageDeadly
 from postroom.errors.failpoint import FailpointReached, FailpointUnknown
 from postroom.errors.oauth import (
     CredentialRejected,
@@ -98,6 +98,7 @@ __all__ = [
     "LoginRefused",
     "MailUnreadable",
     "MaildirUnusable",
+    "MessageDeadly",
     "NotAMessage",
     "NotFound",
     "ObjectCorrupt",

@@ -16,6 +16,16 @@ class DecoderDied(PermanentError):
     code = "E-DECODER"
 
 
+class MessageDeadly(PermanentError):
+    """Processes died over this message, and a child that took it apart alone died too, or took too long.
+
+    It costs this message one attempt; after the last one it is FAILED, and all others go on. Its raw mail is
+    kept: `postroom messages --raw` writes it out, and `postroom replay` tries it again with a newer release.
+    """
+
+    code = "E-DEADLY"
+
+
 class DecoderUnavailable(TransientError):
     """The child process that opens containers cannot be started, cannot write, or was ended from outside.
 

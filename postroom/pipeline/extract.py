@@ -18,9 +18,13 @@ from postroom.failpoints import reach
 from postroom.pipeline.inside import Opening
 from postroom.pipeline.pages import Pages
 from postroom.pipeline.parts import Dissection
+from postroom.pipeline.scratch import scratch
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
+
+SUSPECT = 2
+"""How many deaths make a message suspect: one is everyday, a host that was switched off."""
 
 
 def extract(
@@ -35,13 +39,17 @@ def extract(
     """Write a claimed message's documents and ledger, go to PARSED; return the number of new documents.
 
     Safe to repeat from any point: objects are content-addressed, and rows come in one transaction at the end.
-    Raises StoreUnavailable, DatabaseUnavailable (outages), ObjectMissing, ObjectCorrupt (this message's own
-    trouble), LeaseLost.
+    A message that processes died over is tried by a child first.  Raises StoreUnavailable,
+    DatabaseUnavailable (outages), ObjectMissing, ObjectCorrupt, MessageDeadly (this message's own trouble),
+    LeaseLost.
     """
     started = time.monotonic()
     reach("extract.claimed")
     with store.opened(claim.raw_key, claim.raw_sha256) as view:
         reach("extract.opened")
+        if claim.deaths >= SUSPECT:
+            with scratch(opening.scratch, view) as place:
+                opening.rehearse(place.content)
         mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
         ledger = _kept(mail, claim.org_id)
     documents = workbench.finish(claim, ledger, now(), defects=mail.defects, limits=mail.limits)

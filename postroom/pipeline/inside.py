@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,20 @@ from postroom.unpack.container import Inner, Room, Unpacked, Unpacker
 from postroom.unpack.last_attempt import LastAttempt
 
 
+def unrehearsed(mail: Path) -> None:
+    """Try nothing: whoever takes a mail apart now is the child."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How containers are opened: by whom, and in which folder their content lies meanwhile."""
+    """How containers are opened: by whom, and in which folder their content lies meanwhile.
+
+    `rehearse` is called with the file of a mail over which processes died before: a child tries it.
+    """
 
     unpacker: Unpacker
     scratch: Path
+    rehearse: Callable[[Path], None] = unrehearsed
 
 
 def final(opening: Opening) -> Opening:

@@ -15,7 +15,8 @@ from postroom.unpack.order import BEGUN, CANNOT_WRITE, Order, read_answer
 
 # What a child is told of the world: enough to start Python and to find a temporary folder, and no secret.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
-_FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+"""What a person or the system ends a child by, which no mail does."""
 _GRACE_SECONDS = 2.0  # beyond its own alarm
 _ERRORS = "errors"
 _SHOWN = 300  # characters of what it wrote there
@@ -42,7 +43,7 @@ class Children:
             raise DecoderUnavailable(f"the {order.kind} decoder cannot write to {into}")
         if not (into / BEGUN).exists():
             raise DecoderUnavailable(f"the {order.kind} decoder does not start: {_last_words(into, code)}")
-        if code < 0 and -code in _FROM_OUTSIDE:
+        if code < 0 and -code in FROM_OUTSIDE:
             raise DecoderUnavailable(f"the {order.kind} decoder was ended from outside")
         raise DecoderDied(f"the {order.kind} decoder {_cause(code, order)}")
 
@@ -54,7 +55,7 @@ def _run(order: Order, into: Path) -> int:
         with (into / _ERRORS).open("wb") as errors:
             child = subprocess.Popen(  # noqa: S603  (ourselves, and nothing of a stranger's in the command)
                 command,
-                env=_environment(),
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -71,7 +72,8 @@ def _run(order: Order, into: Path) -> int:
         child.wait()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """Return what a child is told of the world: no secret, and where our modules are."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     # The child finds the modules that this process found, wherever they were started from.
     return kept | {"PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place)}
