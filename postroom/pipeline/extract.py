@@ -19,7 +19,7 @@ from postroom.pipeline.inside import Opening
 from postroom.pipeline.pages import Pages
 from postroom.pipeline.parts import Dissection
 from postroom.pipeline.scratch import scratch
-from postroom.storage.store import ObjectStore
+from postroom.storage.store import ObjectStore, View
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
 
@@ -47,9 +47,7 @@ def extract(
     reach("extract.claimed")
     with store.opened(claim.raw_key, claim.raw_sha256) as view:
         reach("extract.opened")
-        if claim.deaths >= SUSPECT:
-            with scratch(opening.scratch, view) as place:
-                opening.rehearse(place.content)
+        _try_if_suspect(claim, view, opening)
         mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
         ledger = _kept(mail, claim.org_id)
     documents = workbench.finish(claim, ledger, now(), defects=mail.defects, limits=mail.limits)
@@ -66,6 +64,12 @@ def extract(
         ms=round((time.monotonic() - started) * 1000, 1),
     )
     return documents
+
+
+def _try_if_suspect(claim: Claim, view: View, opening: Opening) -> None:
+    if claim.deaths >= SUSPECT:
+        with scratch(opening.scratch, view) as place:
+            opening.rehearse(place.content)
 
 
 def _kept(mail: Dissection, org_id: UUID) -> tuple[LedgerPart, ...]:
