@@ -86,7 +86,7 @@ crash: dev cluster-packages ## Kill postroom at every failpoint and at random mo
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
 
 # One after the other, also under -j: they measure the machine.
-BENCHES := parse imap maildir relay s3 scale
+BENCHES := parse imap mailboxes maildir relay s3 scale
 .PHONY: bench
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
@@ -107,6 +107,10 @@ bench-parse: dev ## Measure how fast mail is taken apart, beside other parsers, 
 .PHONY: bench-imap
 bench-imap: dev packages ## Measure how many mails a second come out of an IMAP mailbox
 	@.venv/bin/python -m bench.imap
+
+.PHONY: bench-mailboxes
+bench-mailboxes: dev packages ## Measure 1,000 mailboxes on two hosts, and the first sync of 50,000 mails (BENCH="many --boxes 100")
+	@.venv/bin/python -m bench.mailboxes $(BENCH)
 
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen

@@ -32,7 +32,7 @@ _BESIDES: Final = {
 
 def idle_host() -> Iterator[Figure]:
     """Yield what a host costs that has 60 empty mailboxes, each polled once a minute."""
-    with _cluster(1, 60, 60) as (shared, (host,)):
+    with cluster(1, 60, 60) as (shared, (host,)):
         host.start()
         Event().wait(20)  # the first polls of all are over
         before, statements = host.cpu_seconds(), _statements(shared.postgres, shared.database)
@@ -52,12 +52,12 @@ def mails_per_second() -> Iterator[Figure]:
 
 
 def _rate(hosts: int, archive: str, storage: str) -> Figure:
-    with _cluster(hosts, _BOXES, 60, storage) as (shared, made):
+    with cluster(hosts, _BOXES, 60, storage) as (shared, made):
         post = Post(_SEED, largest_bytes=20_000)
         for number in range(_MAILS):
             shared.dovecot.deliver(shared.boxes[number % _BOXES], post.write().raw)
         made[0].start()  # makes the schema
-        begun, before = time.perf_counter(), _seconds_besides()
+        begun, before = time.perf_counter(), seconds_besides()
         for host in made[1:]:
             host.start()
         wait_until(lambda: _parsed(shared) >= _MAILS, "all mails to be parsed", 900)
@@ -68,19 +68,22 @@ def _rate(hosts: int, archive: str, storage: str) -> Figure:
 
 
 @contextmanager
-def _cluster(
-    hosts: int, boxes: int, poll_seconds: int, storage: str = ""
+def cluster(
+    hosts: int, boxes: int, poll_seconds: int, storage: str = "", more: str = "", connections: int = 0
 ) -> Iterator[tuple[Shared, list[Host]]]:
+    """Yield what hosts share and the hosts, not started; `more` goes into Dovecot's configuration."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_postgres(fsync=True) as server,
-        running_dovecot(doors=hosts) as dovecot,
+        running_dovecot(doors=hosts, more=more) as dovecot,
     ):
         names = [f"box{number}" for number in range(boxes)]
         for name in names:
             dovecot.add_user(name)
         database = server.make_database()
-        shared = Shared(Path(folder), server, database, dovecot, names, poll_seconds, 30, storage)
+        shared = Shared(
+            Path(folder), server, database, dovecot, names, poll_seconds, 30, storage, connections
+        )
         made = [Host(f"host{number}", shared, door) for number, door in enumerate(dovecot.doors)]
         try:
             yield shared, made
@@ -122,11 +125,11 @@ def _statements(server: Postgres, database: str) -> int:
 
 
 def _since(before: Mapping[str, float]) -> dict[str, float]:
-    return {name: seconds - before[name] for name, seconds in _seconds_besides().items()}
+    return {name: seconds - before[name] for name, seconds in seconds_besides().items()}
 
 
-def _seconds_besides() -> dict[str, float]:
-    """Return the processor time that the servers have used, their ended children counted."""
+def seconds_besides() -> dict[str, float]:
+    """Return, by server, the processor time that the servers have used, their ended children counted."""
     used = Counter[str]()
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -22,7 +22,10 @@ from tests.servers.waiting import wait_until
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all hosts have in common; `storage` is the [storage] section, by default a folder's."""
+    """What all hosts have in common; `storage` is the [storage] section, by default a folder's.
+
+    With `connections` at 0 none stays open: Dovecot's log tells connections, and each of them is a poll then.
+    """
 
     folder: Path
     postgres: Postgres
@@ -32,12 +35,10 @@ class Shared:
     poll_seconds: int
     lease_seconds: int
     storage: str = ""
+    connections: int = 0
 
     def configuration(self, state_dir: Path, *, database_port: int, door: int) -> str:
-        """Return a host's postroom.toml; hosts differ in nothing but where they reach what they share.
-
-        No connection stays open: Dovecot's log tells connections, and here each of them is to be a poll.
-        """
+        """Return a host's postroom.toml; hosts differ in nothing but where they reach what they share."""
         boxes = "".join(
             f'[mailbox.{box}]\nhost = "127.0.0.1"\nport = {door}\ntls = "off"\nuser = "{box}"\n'
             f'password = "{PASSWORD}"\nsince = "all"\npoll = "{self.poll_seconds}s"\n'
@@ -47,8 +48,10 @@ class Shared:
         return (
             f'state_dir = "{state_dir}"\n{self.postgres.section(self.database, port=database_port)}'
             + (self.storage or files)
-            + f'[jobs]\nconnections = 0\nlease = "{self.lease_seconds}s"\nbackoff = "1s..2s"\n'
-            '[orgs]\naddress = "orders+{org}@in.test"\n' + "".join(f"[org.{org}]\n" for org in ORGS) + boxes
+            + f'[jobs]\nconnections = {self.connections}\nlease = "{self.lease_seconds}s"\n'
+            'backoff = "1s..2s"\n[orgs]\naddress = "orders+{org}@in.test"\n'
+            + "".join(f"[org.{org}]\n" for org in ORGS)
+            + boxes
         )
 
 
@@ -110,6 +113,11 @@ class Host:
 
     def thaw(self) -> None:
         self._running.send_signal(signal.SIGCONT)
+
+    def memory_mb(self) -> float:
+        """Return how much memory it has had at most."""
+        status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1_000
 
     def cpu_seconds(self) -> float:
         """Return how much processor time it has used."""
