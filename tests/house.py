@@ -31,9 +31,9 @@ from postroom.errors import TransientError
 from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.source import Batch, MessageSource
 from postroom.jobs.announcing import announce_due
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, Pace, SourceKit
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import extract_due
 from postroom.pipeline.accept import Desk, accept
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import Opening
@@ -119,15 +119,12 @@ class Postroom:
     def extract(self) -> Tally:
         return extract_due(self.house, until_empty=True)
 
-    def extract_claim(self, claim: Claim) -> int:
-        return extract(
-            claim,
-            store=self.archive,
-            workbench=self.workbench,
-            standard=self.house.standard(claim),
-            opening=self.house.opening,
-            now=self.clock,
+    def extract_claim(self, claim: Claim) -> int | None:
+        """Extract one message and commit it; return its documents, None where the claim is not ours."""
+        extracted = extract(
+            claim, store=self.archive, standard=self.house.standard(claim), opening=self.house.opening
         )
+        return self.workbench.finish([extracted], self.clock()).get(claim.message_id)
 
     def announce(self) -> int:
         return announce_due(self.house)
@@ -229,18 +226,20 @@ class Postroom:
 
     # --- what the world does ------------------------------------------------------------------
 
-    def refuse_inserts(self, table: str) -> None:
-        """Let the database refuse every new row of a table from now on."""
+    def refuse_inserts(self, table: str, filename: str = "") -> None:
+        """Let the database refuse every new row of a table from now on, or those with that filename."""
+        named = f"filename = '{filename}'" if filename else "1 = 1"
         with every_row(self.database) as session:
             connection = session.connection()
             if not self.database.is_shared:
-                refuse = f"SELECT RAISE(ABORT, 'no {table}')"
+                when = f"WHEN {named.replace('filename', 'NEW.filename')}"
+                refuse = f"{when} BEGIN SELECT RAISE(ABORT, 'no {table}')"
                 connection.exec_driver_sql(
-                    f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} BEGIN {refuse}; END"
+                    f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} {refuse}; END"
                 )
                 return
         with self.database.write() as session:
-            check = f"ALTER TABLE {table} ADD CONSTRAINT no_{table} CHECK (false) NOT VALID"
+            check = f"ALTER TABLE {table} ADD CONSTRAINT no_{table} CHECK (NOT ({named})) NOT VALID"
             session.connection().exec_driver_sql(check)
 
     def database_locked(self) -> AbstractContextManager[None]:

@@ -19,7 +19,7 @@ from postroom.failpoints import reach
 from postroom.fetcher.files import INGEST, Skipped, mails_in
 from postroom.fetcher.source import Batch, Fetched
 from postroom.jobs.announcing import announce_due
-from postroom.jobs.tasks import extract_due
+from postroom.jobs.extracting import extract_due
 from postroom.pipeline.accept import accept
 from postroom.pipeline.tally import Tally
 

@@ -26,9 +26,9 @@ from postroom.core.announcement import Announcement
 from postroom.core.rules import Standard
 from postroom.db.schema import revision
 from postroom.jobs.announcing import announce_due
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import extract_due
 
 _CONFIG = f"""# Made by `postroom demo`.
 state_dir = "."

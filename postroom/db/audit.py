@@ -14,12 +14,12 @@ from postroom.core.lifecycle import Status
 from postroom.core.places import Place
 from postroom.db.copies import place_of
 from postroom.db.engine import Database
+from postroom.db.finishing import close_or_owe
 from postroom.db.ids import NOBODY
 from postroom.db.inbox import queue
 from postroom.db.machinery import Outbox, Quarantine, Sighting, Work
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.values import Wanted, WorkState
-from postroom.db.workbench import close_or_owe
 
 _PAGE: Final = 1000
 
@@ -100,7 +100,7 @@ class SqlAudit:
                 queue(session, (org_id, message_id), now, WorkState(row.status.value))
                 return
             queue(session, (org_id, message_id), now, WorkState.OWED)
-            close_or_owe(session, (org_id, message_id), now)
+            close_or_owe(session, org_id, [message_id], now)
 
     def _count(self, org_id: UUID, row: Any) -> int:
         with self._database.read(org=org_id) as session:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from postroom.core.orgs import by_org
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import Work
 from postroom.db.values import WorkState
@@ -48,8 +48,7 @@ class OrgRing:
                 taken += some
                 with_more += [org_id] if len(some) == share else []
             orgs = with_more
-        in_order = sorted(taken, key=lambda work: work.org_id)
-        return [(org_id, list(some)) for org_id, some in groupby(in_order, key=lambda work: work.org_id)]
+        return by_org(taken, lambda work: work.org_id)
 
 
 def _next_orgs(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:

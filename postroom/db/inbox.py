@@ -1,8 +1,8 @@
-"""Messages: the only writer of their status, always by compare-and-set."""
+"""Messages: committed with what else a batch came to, archived, given up, replayed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from postroom.core.lifecycle import Status, check
 from postroom.core.places import Place
 from postroom.db import copies
+from postroom.db.advancing import RowId, advance, compare_and_set
 from postroom.db.dialect import insert_new
 from postroom.db.engine import Database
 from postroom.db.ids import new_id
@@ -28,18 +29,6 @@ from postroom.failpoints import reach
 _KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
 _GIVEN_UP_AT_ONCE = 1000
 
-RowId = tuple[UUID, UUID]
-"""The key of a message's row: its org and its id."""
-
-
-def advance(session: Session, row: RowId, old: Status, new: Status, **facts: Any) -> bool:
-    """Move one row from `old` to `new` with the facts that go with it; False if another worker was first.
-
-    The session acts for the row's org.  Raises IllegalTransition.  The caller commits.
-    """
-    check(old, new)
-    return _compare_and_set(session, row, old, {"status": new, **facts})
-
 
 def replay(session: Session, row: RowId, old: Status, now: datetime, **facts: Any) -> bool:
     """Send a PARSED or FAILED row back to STORED, due now, with the facts that go with it.
@@ -52,21 +41,10 @@ def replay(session: Session, row: RowId, old: Status, now: datetime, **facts: An
     if found is None or (found.raw_key or facts.get("raw_key")) is None:
         return False
     again = {"status": Status.STORED, "attempts": 0, "next_attempt_at": now, "error_json": None}
-    if not _compare_and_set(session, row, old, {**again, "updated_at": now, **facts}):
+    if not compare_and_set(session, row, old, {**again, "updated_at": now, **facts}):
         return False
     queue(session, row, now)
     return True
-
-
-def _compare_and_set(session: Session, row: RowId, old: Status, facts: Mapping[str, Any]) -> bool:
-    org_id, row_id = row
-    moved = session.execute(
-        update(InboundMessage)
-        .where(InboundMessage.org_id == org_id, InboundMessage.id == row_id, InboundMessage.status == old)
-        .values(**facts)
-        .returning(InboundMessage.id)
-    )
-    return moved.scalar_one_or_none() is not None
 
 
 class SqlInbox:

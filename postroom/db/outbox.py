@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from postroom.core.announcement import Announcement
 from postroom.db.engine import Database
 from postroom.db.fair_share import OrgRing
+from postroom.db.finishing import close_or_owe, hold
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
-from postroom.db.values import Owed, Untold, WorkState
-from postroom.db.workbench import close_or_owe, keep, require_ours
+from postroom.db.values import Owed, Told, Untold, WorkState
+from postroom.db.workbench import keep
 
 
 class SqlOutbox:
@@ -38,14 +39,21 @@ class SqlOutbox:
         with self._database.write() as session:
             keep(session, claimed, now + timedelta(seconds=lease_seconds))
 
-    def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
-        with self._database.write(org=owed.org_id) as session:
-            require_ours(session, owed)
-            mine = (Outbox.org_id == owed.org_id, Outbox.id.in_(told))
-            session.execute(update(Outbox).where(*mine).values(announced_at=now))
-            for failed in untold:
-                _put_off(session, owed.org_id, failed)
-            close_or_owe(session, (owed.org_id, owed.message_id), now)
+    def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:
+        org_id = told[0].owed.org_id
+        with self._database.write(org=org_id) as session:
+            ours = hold(session, org_id, [each.owed for each in told])
+            mine = [each for each in told if each.owed.message_id in ours]
+            _strike_off(session, org_id, [event_id for each in mine for event_id in each.told], now)
+            for failed in (failed for each in mine for failed in each.untold):
+                _put_off(session, org_id, failed)
+            close_or_owe(session, org_id, ours, now)
+        return ours
+
+
+def _strike_off(session: Session, org_id: UUID, event_ids: Sequence[UUID], now: datetime) -> None:
+    mine = (Outbox.org_id == org_id, Outbox.id.in_(event_ids))
+    session.execute(update(Outbox).where(*mine).values(announced_at=now))
 
 
 def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:

@@ -11,15 +11,15 @@ from postroom.core.places import Place
 from postroom.db.values import (
     Claim,
     Existing,
+    Extracted,
     Fence,
     Intake,
     Key,
-    LedgerPart,
     NewMessage,
     Org,
     Owed,
     Reached,
-    Untold,
+    Told,
 )
 
 
@@ -83,19 +83,10 @@ class Workbench(Protocol):
         """Keep those of the claims that are still ours for another while; may be repeated."""
         ...
 
-    def finish(
-        self,
-        claim: Claim,
-        parts: Sequence[LedgerPart],
-        now: datetime,
-        *,
-        defects: Sequence[str] = (),
-        limits: Sequence[str] = (),
-    ) -> int:
-        """Write ledger, documents and outbox and go to PARSED, in one transaction; return the documents.
+    def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:
+        """Write ledgers, documents and outbox of one org's messages and go to PARSED, in one transaction.
 
-        `defects` and `limits` are those of the whole mail.
-        Raises LeaseLost when the claim is no longer ours; nothing is written then.
+        Returns how many new documents each message has.  One whose claim is no longer ours is left out.
         """
         ...
 
@@ -125,11 +116,10 @@ class OutboxQueue(Protocol):
         """Keep those of the claims that are still ours for another while; may be repeated."""
         ...
 
-    def conclude(self, owed: Owed, told: Sequence[UUID], untold: Sequence[Untold], now: datetime) -> None:
-        """Record which announcements of a claimed message the next system has, and which wait.
+    def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:
+        """Record which announcements of one org's messages the next system has, and which wait.
 
-        Raises LeaseLost when the claim is no longer ours; nothing is written then, and whoever has it now
-        announces again.
+        Returns the messages whose claims were still ours: whoever has the others now announces them again.
         """
         ...
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from postroom.core.lifecycle import Status
+from postroom.db.advancing import RowId
 from postroom.db.engine import Database
-from postroom.db.inbox import RowId, replay
+from postroom.db.inbox import replay
 from postroom.db.models import InboundMessage
 
 _AT_ITS_END = (Status.PARSED, Status.FAILED)

@@ -7,21 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status
+from postroom.db.advancing import RowId, advance
 from postroom.db.engine import Database
 from postroom.db.fair_share import OrgRing
-from postroom.db.ids import new_id
-from postroom.db.inbox import RowId, advance
-from postroom.db.ledger import write_ledger
-from postroom.db.machinery import Outbox, Work
-from postroom.db.models import Document, InboundMessage, OrgRow
+from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs
+from postroom.db.machinery import Work
+from postroom.db.models import InboundMessage, OrgRow
 from postroom.db.scopes import acting_for
-from postroom.db.values import Claim, LedgerPart, Owed, WorkState
+from postroom.db.values import Claim, Extracted, Owed, WorkState
 from postroom.errors import LeaseLost
-from postroom.failpoints import reach
 
 
 class SqlWorkbench:
@@ -43,34 +41,10 @@ class SqlWorkbench:
         with self._database.write() as session:
             keep(session, claims, until)
 
-    def finish(
-        self,
-        claim: Claim,
-        parts: Sequence[LedgerPart],
-        now: datetime,
-        *,
-        defects: Sequence[str] = (),
-        limits: Sequence[str] = (),
-    ) -> int:
-        with self._database.write(org=claim.org_id) as session:
-            require_ours(session, claim)
-            facts = {
-                "attempts": claim.attempts + 1,
-                "next_attempt_at": None,
-                "error_json": _only_history(session, claim),
-                "defects": list(defects),
-                "limits": list(limits),
-                "updated_at": now,
-            }
-            if not advance(session, _row(claim), Status.STORED, Status.PARSED, **facts):
-                raise LeaseLost(f"message {claim.message_id} is no longer stored")
-            reach("finish.advanced")
-            documents = write_ledger(session, claim, parts, now)
-            for document in documents:
-                session.add(_owed(claim, "document.created", now, document))
-            close_or_owe(session, _row(claim), now)
-            reach("finish.written")
-            return len(documents)
+    def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:
+        org_id = extracted[0].claim.org_id
+        with self._database.write(org=org_id) as session:
+            return finish(session, org_id, extracted, now)
 
     def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:
         due_at = now + timedelta(seconds=pause_seconds)
@@ -91,8 +65,8 @@ class SqlWorkbench:
             require_ours(session, claim)
             if not advance(session, _row(claim), Status.STORED, Status.FAILED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
-            session.add(_owed(claim, "message.failed", now, None))
-            close_or_owe(session, _row(claim), now)
+            owe(session, [owed(claim.org_id, claim.message_id, "message.failed", now)])
+            close_or_owe(session, claim.org_id, [claim.message_id], now)
 
     def rescue(self, now: datetime) -> int:
         with self._database.write() as session:
@@ -108,8 +82,8 @@ class SqlWorkbench:
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
     """Let those of the claims that are still ours last until then; what is finished is nobody's."""
-    ours = tuple_(Work.message_id, Work.token).in_([(claim.message_id, claim.token) for claim in held])
-    session.execute(update(Work).where(ours, Work.holder.is_not(None)).values(leased_until=until))
+    ours = (*still_theirs(held), Work.holder.is_not(None))
+    session.execute(update(Work).where(*ours).values(leased_until=until))
 
 
 def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:
@@ -125,22 +99,6 @@ def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:
 
 def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:
     require_ours(session, claim, due_at=due_at, holder=None, leased_until=None)
-
-
-def close_or_owe(session: Session, row: RowId, now: datetime) -> None:
-    """End the work on a message that is at its end, or let it wait until the next system was told.
-
-    The caller holds the work row, and the session acts for the message's org.
-    """
-    session.flush()
-    org_id, message_id = row
-    owed = (Outbox.org_id == org_id, Outbox.message_id == message_id, Outbox.announced_at.is_(None))
-    next_at = session.scalar(select(func.min(Outbox.due_at)).where(*owed))
-    if next_at is None:
-        session.execute(delete(Work).where(Work.message_id == message_id))
-        return
-    waits = {"state": WorkState.OWED, "due_at": next_at, "holder": None, "leased_until": None}
-    session.execute(update(Work).where(Work.message_id == message_id).values(**waits))
 
 
 def _row(claim: Claim) -> RowId:
@@ -184,25 +142,5 @@ def _with_history(session: Session, claim: Claim, error: Mapping[str, Any]) -> d
     return {**error, "attempts": [*_history(session, claim), dict(error)]}
 
 
-def _only_history(session: Session, claim: Claim) -> dict[str, Any] | None:
-    """Return the attempts that failed before one went well; an error without a code is none any more."""
-    before = _history(session, claim)
-    return {"attempts": before} if before else None
-
-
 def _history(session: Session, claim: Claim) -> list[Any]:
-    failed = session.get_one(InboundMessage, _row(claim)).error_json or {}
-    return list(failed.get("attempts", []))
-
-
-def _owed(claim: Claim, event: str, now: datetime, document: Document | None) -> Outbox:
-    document_id = document.id if document else None
-    return Outbox(
-        id=new_id(),
-        org_id=claim.org_id,
-        message_id=claim.message_id,
-        document_id=document_id,
-        event=event,
-        created_at=now,
-        due_at=now,
-    )
+    return failed_attempts(session.get_one(InboundMessage, _row(claim)).error_json)

@@ -16,10 +16,11 @@ from postroom.jobs.announcing import announce_due
 from postroom.jobs.cluster_engine import Engine, Lane
 from postroom.jobs.cluster_jobs import Jobs
 from postroom.jobs.draining import back_off_seconds, drain, poll_once
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, SourceKit
+from postroom.jobs.rescuing import rescue_stalled
 from postroom.jobs.runner import ANNOUNCE, EXTRACT, poll_of
 from postroom.jobs.schedule import Clock, Task, guarded
-from postroom.jobs.tasks import extract_due, rescue_stalled
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _POLL: Final = "poll"

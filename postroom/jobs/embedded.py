@@ -10,10 +10,11 @@ import structlog
 from postroom.errors import TransientError
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.draining import back_off_seconds, drain
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, SourceKit
+from postroom.jobs.rescuing import rescue_stalled
 from postroom.jobs.runner import ANNOUNCE, EXTRACT, poll_of
 from postroom.jobs.schedule import Clock
-from postroom.jobs.tasks import extract_due, rescue_stalled
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below

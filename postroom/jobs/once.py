@@ -11,9 +11,10 @@ import structlog
 
 from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
 from postroom.jobs.announcing import announce_due
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import extract_due, rescue_stalled
+from postroom.jobs.rescuing import rescue_stalled
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")

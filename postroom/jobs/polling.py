@@ -18,7 +18,7 @@ from postroom.fetcher.source import MessageSource
 from postroom.jobs.backlog import Backlog
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
-from postroom.jobs.tasks import as_record
+from postroom.jobs.records import as_record
 from postroom.pipeline.accept import Settle, accept, settle_places
 from postroom.pipeline.tally import Tally
 

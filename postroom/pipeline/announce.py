@@ -9,8 +9,7 @@ import structlog
 
 from postroom.core.announcement import Announcement
 from postroom.core.retry import pause_seconds
-from postroom.db.protocols import OutboxQueue
-from postroom.db.values import Owed, Untold
+from postroom.db.values import Owed, Told, Untold
 from postroom.errors import PostroomError
 from postroom.failpoints import reach
 from postroom.notify.notifier import Notifier
@@ -20,30 +19,21 @@ _FIRST_SECONDS = 5.0
 _CAP_SECONDS = 3600.0
 
 
-def announce(
-    owed: Owed,
-    *,
-    notifier: Notifier,
-    outbox: OutboxQueue,
-    now: Callable[[], datetime],
-    jitter: Callable[[], float],
-) -> int:
-    """Send what is owed of one message and strike it off; return how much the next system took.
+def tell(owed: Owed, *, notifier: Notifier, now: Callable[[], datetime], jitter: Callable[[], float]) -> Told:
+    """Send what is owed of one message; return what the next system took, and what is tried again later.
 
-    What failed is tried again later.  A crash before it is struck off sends it again with the same event ids,
-    which is what the receiver knows it by.  Raises DatabaseUnavailable, LeaseLost.
+    A crash before that is written down sends it again with the same event ids, which is what the receiver
+    knows it by.
     """
-    untold = [
+    untold = tuple(
         failed
         for announcement in owed.announcements
         if (failed := _send(announcement, notifier, now, jitter)) is not None
-    ]
-    waiting = {failed.event_id for failed in untold}
-    told = [each.event_id for each in owed.announcements if each.event_id not in waiting]
+    )
     reach("announce.sent")
-    outbox.conclude(owed, told, untold, now())
-    reach("announce.concluded")
-    return len(told)
+    waiting = {failed.event_id for failed in untold}
+    told = tuple(each.event_id for each in owed.announcements if each.event_id not in waiting)
+    return Told(owed, told, untold)
 
 
 def _send(

@@ -7,9 +7,9 @@ import pytest
 from postroom.db.inbox import replay
 from postroom.db.leases import SqlLeases
 from postroom.db.models import InboundMessage
-from postroom.db.values import LedgerPart
+from postroom.db.values import Extracted, LedgerPart
 from postroom.errors import DatabaseUnavailable, StoreUnavailable
-from postroom.jobs.tasks import rescue_stalled
+from postroom.jobs.rescuing import rescue_stalled
 from tests.house import PDF, Postroom
 from tests.mailbox import mail
 
@@ -183,12 +183,11 @@ def test_a_replay_with_other_parts_replaces_what_changed_only(postroom: Postroom
     replay_of(postroom, message)
     (claim,) = postroom.workbench.claim(limit=1, holder="here", lease_seconds=30, now=postroom.clock())
 
-    new = postroom.workbench.finish(
-        claim, [part(kept.part_path, kept.sha256), part("9", "ab" * 32)], postroom.clock()
-    )
+    ledger = (part(kept.part_path, kept.sha256), part("9", "ab" * 32))
+    new = postroom.workbench.finish([Extracted(claim, ledger)], postroom.clock())
 
     after = postroom.documents()
-    assert new == 1
+    assert new == {claim.message_id: 1}
     assert [(document.part_path, document.id == kept.id) for document in after] == [("2", True), ("9", False)]
 
 
@@ -198,10 +197,11 @@ def test_a_replay_that_finds_other_bytes_in_a_part_makes_a_new_document(postroom
     replay_of(postroom, message)
     (claim,) = postroom.workbench.claim(limit=1, holder="here", lease_seconds=30, now=postroom.clock())
 
-    new = postroom.workbench.finish(claim, [part(before.part_path, "cd" * 32)], postroom.clock())
+    ledger = (part(before.part_path, "cd" * 32),)
+    new = postroom.workbench.finish([Extracted(claim, ledger)], postroom.clock())
 
     (after,) = postroom.documents()
-    assert (new, after.sha256, after.id == before.id) == (1, "cd" * 32, False)
+    assert (new, after.sha256, after.id == before.id) == ({claim.message_id: 1}, "cd" * 32, False)
 
 
 def test_a_database_outage_leaves_every_claim_to_be_taken_up_again(postroom: Postroom) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.models import Base
 from postroom.db.orgs import SqlDirectory
-from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
+from postroom.db.values import EMAIL, Claim, Extracted, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
 from postroom.db.workbench import SqlWorkbench
 from tests.databases import empty_postgres, every_row, fresh_postgres, fresh_sqlite, opened
 from tests.servers.postgres import Postgres
@@ -150,6 +150,19 @@ class Orders:
 
     def claim(self, now: datetime = MORNING, limit: int = 1, holder: str = "here") -> list[Claim]:
         return self.bench.claim(limit=limit, holder=holder, lease_seconds=60, now=now)
+
+    def finish(
+        self,
+        claim: Claim,
+        parts: Sequence[LedgerPart],
+        now: datetime,
+        *,
+        defects: tuple[str, ...] = (),
+        limits: tuple[str, ...] = (),
+    ) -> int | None:
+        """Finish one message; return its new documents, or None where the claim is no longer ours."""
+        extracted = Extracted(claim, tuple(parts), defects, limits)
+        return self.bench.finish([extracted], now).get(claim.message_id)
 
 
 def rows(database: Database, table: type[Base], *order: Any) -> list[Any]:

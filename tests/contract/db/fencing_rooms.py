@@ -18,7 +18,7 @@ from tests.contract.db.fencing import TABLES, TwoOrgs, only
 def two(orders: Orders) -> TwoOrgs:
     beta = SqlDirectory(orders.database).add("beta", MORNING).id
     orders.commit("<1@x>")
-    orders.bench.finish(orders.claim()[0], [part()], MORNING)
+    orders.finish(orders.claim()[0], [part()], MORNING)
     token = SealedToken("sealed", MORNING, None, generation=1)
     SqlTokens(orders.database, "orders", lambda: MORNING).replace(token)
     SqlStandingRules(orders.database).add("orders", "x@in.example", orders.acme, entry_id=1, now=MORNING)

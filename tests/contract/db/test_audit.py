@@ -54,7 +54,7 @@ def test_the_raw_mails_come_in_the_order_of_their_keys(orders: Orders, books: Sq
 def test_the_documents_come_in_the_order_of_their_keys(orders: Orders, books: SqlAudit) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    orders.bench.finish(claim, [part(str(n), sha256=digest) for n, digest in enumerate(DIGESTS)], MORNING)
+    orders.finish(claim, [part(str(n), sha256=digest) for n, digest in enumerate(DIGESTS)], MORNING)
 
     wanted = list(books.documents_wanted(orders.acme))
 
@@ -114,7 +114,7 @@ def test_what_waits_for_nobody_is_found_and_queued(orders: Orders, books: SqlAud
 def test_an_announcement_that_waits_for_nobody_is_found_and_queued(orders: Orders, books: SqlAudit) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    orders.bench.finish(claim, [part(), part("3")], MORNING)
+    orders.finish(claim, [part(), part("3")], MORNING)
     before = list(books.untold(orders.acme))
     with every_row(orders.database) as session:
         session.execute(delete(Work))
@@ -129,7 +129,7 @@ def test_an_announcement_that_waits_for_nobody_is_found_and_queued(orders: Order
 def test_a_part_that_was_kept_and_is_no_document_is_found(orders: Orders, books: SqlAudit) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    orders.bench.finish(claim, [part(), part("1", kept=False, object_key=None)], MORNING)
+    orders.finish(claim, [part(), part("1", kept=False, object_key=None)], MORNING)
     before = list(books.undocumented(orders.acme))
     with every_row(orders.database) as session:
         session.execute(update(Document).values(part_path="9"))

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Claim, Intake, Owed
+from postroom.db.values import Claim, Extracted, Intake, Owed
 from postroom.db.workbench import SqlWorkbench
 from tests.contract.db.databases import MORNING, message, minutes, part
 
@@ -43,8 +44,8 @@ class Orgs:
 
     def finish_all(self) -> None:
         while claims := self.bench.claim(limit=100, holder="h", lease_seconds=60, now=minutes(10)):
-            for claim in claims:
-                self.bench.finish(claim, [part()], minutes(10))
+            for _org_id, some in by_org(claims, lambda claim: claim.org_id):
+                self.bench.finish([Extracted(claim, (part(),)) for claim in some], minutes(10))
 
     def _by_slug(self, claims: Sequence[Claim | Owed]) -> Counter[str]:
         return Counter(self.slugs[claim.org_id] for claim in claims)

@@ -89,7 +89,7 @@ def test_a_role_with_the_printed_rights_can_do_all_the_work(database: Database, 
     orders = Orders(worker, acme)
 
     orders.commit("<1@x>")
-    documents = orders.bench.finish(orders.claim()[0], [part()], MORNING)
+    documents = orders.finish(orders.claim()[0], [part()], MORNING)
 
     require_fences(worker)
     assert (documents, upgrade(worker)) == (1, False)

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from postroom.core.lifecycle import IllegalTransition, Status
 from postroom.core.places import Cursor
+from postroom.db.advancing import advance
 from postroom.db.copies import ids_of
 from postroom.db.engine import Database
-from postroom.db.inbox import SqlInbox, advance, replay
+from postroom.db.inbox import SqlInbox, replay
 from postroom.db.leases import SqlLeases
 from postroom.db.machinery import FolderCursor, Quarantine, Sighting, Work
 from postroom.db.memory import SourceMemory

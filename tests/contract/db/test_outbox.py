@@ -8,8 +8,7 @@ import pytest
 
 from postroom.db.machinery import Outbox, Work
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Owed, Untold
-from postroom.errors import LeaseLost
+from postroom.db.values import Owed, Told, Untold
 from tests.contract.db.databases import MORNING, Orders, minutes, part, rows
 
 FAULT = {"code": "E-TRANSIENT"}
@@ -21,7 +20,7 @@ def outbox(orders: Orders) -> SqlOutbox:
     orders.commit("<1@x>", "<2@x>", "<3@x>")
     for number in (1, 2):
         (claim,) = orders.claim(minutes(number))
-        orders.bench.finish(claim, [part(filename=f"{number}.pdf")], minutes(number))
+        orders.finish(claim, [part(filename=f"{number}.pdf")], minutes(number))
     (claim,) = orders.claim(minutes(3))
     orders.bench.attempt_failed(claim, {"code": "E-BUG"}, minutes(3), retry_at=None)
     return SqlOutbox(orders.database)
@@ -87,7 +86,7 @@ def test_a_failed_message_is_owed_without_a_document(outbox: SqlOutbox) -> None:
 def test_what_was_announced_is_owed_no_more(outbox: SqlOutbox, orders: Orders) -> None:
     (owed,) = claim(outbox, 9, limit=1)
 
-    outbox.conclude(owed, [owed.announcements[0].event_id], [], minutes(9))
+    outbox.conclude([Told(owed, (owed.announcements[0].event_id,))], minutes(9))
 
     assert names(claim(outbox, 99)) == ["2.pdf", "message.failed"]
     assert [row.announced_at for row in rows(orders.database, Outbox, Outbox.due_at)] == [
@@ -99,7 +98,7 @@ def test_what_was_announced_is_owed_no_more(outbox: SqlOutbox, orders: Orders) -
 
 def test_a_message_of_which_all_was_told_is_no_work_any_more(outbox: SqlOutbox, orders: Orders) -> None:
     for owed in claim(outbox, 9):
-        outbox.conclude(owed, [each.event_id for each in owed.announcements], [], minutes(9))
+        outbox.conclude([Told(owed, tuple(each.event_id for each in owed.announcements))], minutes(9))
 
     assert rows(orders.database, Work) == []
 
@@ -108,7 +107,7 @@ def test_a_failed_try_is_counted_and_waits_for_its_time_under_the_same_id(outbox
     (owed,) = claim(outbox, 9, limit=1)
     (announcement,) = owed.announcements
 
-    outbox.conclude(owed, [], [Untold(announcement.event_id, FAULT, minutes(20))], minutes(9))
+    outbox.conclude([Told(owed, (), (Untold(announcement.event_id, FAULT, minutes(20)),))], minutes(9))
 
     before, (after,) = claim(outbox, 19.9), claim(outbox, 20)
     assert names(before) == ["2.pdf", "message.failed"]
@@ -117,12 +116,13 @@ def test_a_failed_try_is_counted_and_waits_for_its_time_under_the_same_id(outbox
 
 def test_of_a_message_only_what_failed_is_tried_again(orders: Orders) -> None:
     orders.commit("<1@x>")
-    orders.bench.finish(orders.claim()[0], [part("2"), part("3", "ab" * 32)], MORNING)
+    orders.finish(orders.claim()[0], [part("2"), part("3", "ab" * 32)], MORNING)
     outbox = SqlOutbox(orders.database)
     (owed,) = claim(outbox, 0)
     told, untold = owed.announcements
 
-    outbox.conclude(owed, [told.event_id], [Untold(untold.event_id, FAULT, minutes(5))], MORNING)
+    waits = Untold(untold.event_id, FAULT, minutes(5))
+    outbox.conclude([Told(owed, (told.event_id,), (waits,))], MORNING)
 
     (again,) = claim(outbox, 5)
     assert [each.event_id for each in again.announcements] == [untold.event_id]
@@ -132,7 +132,7 @@ def test_a_late_worker_strikes_nothing_off(outbox: SqlOutbox, orders: Orders) ->
     (late,) = claim(outbox, 9, limit=1)
     claim(outbox, 11, holder="there")
 
-    with pytest.raises(LeaseLost):
-        outbox.conclude(late, [late.announcements[0].event_id], [], minutes(12))
+    ours = outbox.conclude([Told(late, (late.announcements[0].event_id,))], minutes(12))
 
+    assert ours == set()
     assert {row.announced_at for row in rows(orders.database, Outbox)} == {None}

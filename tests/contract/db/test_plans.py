@@ -22,7 +22,7 @@ from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.scopes import Scope, scope_of
-from postroom.db.values import EMAIL, Intake, Key, Verdict
+from postroom.db.values import EMAIL, Intake, Key, Told, Verdict
 from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, message, minutes, part, place
 from tests.databases import every_row
 
@@ -86,7 +86,7 @@ def commit(orders: Orders) -> object:
 
 
 def finish(orders: Orders) -> object:
-    return orders.bench.finish(orders.claim()[0], [part()], MORNING)
+    return orders.finish(orders.claim()[0], [part()], MORNING)
 
 
 def fail(orders: Orders) -> None:
@@ -97,7 +97,7 @@ def announce(orders: Orders) -> None:
     finish(orders)
     outbox = SqlOutbox(orders.database)
     for owed in outbox.claim(limit=9, holder="here", lease_seconds=60, now=MORNING):
-        outbox.conclude(owed, [each.event_id for each in owed.announcements], [], MORNING)
+        outbox.conclude([Told(owed, tuple(each.event_id for each in owed.announcements))], MORNING)
 
 
 def audit(orders: Orders) -> None:

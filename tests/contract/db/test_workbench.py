@@ -11,7 +11,7 @@ from postroom.db.engine import Database
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Claim, WorkState
+from postroom.db.values import Claim, Extracted, WorkState
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, message, minutes, part, rows
 
@@ -75,7 +75,7 @@ def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to
     (claim,) = orders.claim()
     text = part("1", content_type="text/plain", kept=False, reason="text body", object_key=None)
 
-    documents = orders.bench.finish(
+    documents = orders.finish(
         claim, [text, part("2", defects=("odd",))], minutes(1), defects=("odd",), limits=("parts",)
     )
 
@@ -105,7 +105,7 @@ def test_a_mail_without_documents_is_parsed_too(orders: Orders) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
 
-    assert orders.bench.finish(claim, [], MORNING) == 0
+    assert orders.finish(claim, [], MORNING) == 0
     assert rows(orders.database, InboundMessage)[0].status is Status.PARSED
     assert rows(orders.database, Outbox) + rows(orders.database, Work) == []
 
@@ -114,13 +114,13 @@ def test_a_document_without_a_name_or_a_kind_still_has_both(orders: Orders) -> N
     orders.commit("<1@x>")
     (claim,) = orders.claim()
 
-    orders.bench.finish(claim, [part(filename=None, filename_original=None, sniffed=None)], MORNING)
+    orders.finish(claim, [part(filename=None, filename_original=None, sniffed=None)], MORNING)
 
     (document,) = rows(orders.database, Document)
     assert (document.filename, document.sniffed) == ("unnamed", "application/octet-stream")
 
 
-@pytest.mark.parametrize("late", ["finish", "put_back", "attempt_failed", "attempt_failed for good"])
+@pytest.mark.parametrize("late", ["put_back", "attempt_failed", "attempt_failed for good"])
 def test_a_late_worker_is_shut_out_and_writes_nothing(orders: Orders, late: str) -> None:
     orders.commit("<1@x>")
     (old,) = orders.claim()
@@ -138,23 +138,42 @@ def test_a_late_worker_is_shut_out_and_writes_nothing(orders: Orders, late: str)
 
 def act(orders: Orders, claim: Claim, what: str) -> None:
     """Let a worker do one of the things that end its claim."""
-    if what == "finish":
-        orders.bench.finish(claim, [part()], minutes(2))
-    elif what == "put_back":
+    if what == "put_back":
         orders.bench.put_back(claim, minutes(2), pause_seconds=60)
     else:
         retry_at = None if what.endswith("good") else minutes(3)
         orders.bench.attempt_failed(claim, FAULT, minutes(2), retry_at=retry_at)
 
 
+def test_of_messages_that_are_finished_together_a_late_one_is_left_out(orders: Orders) -> None:
+    orders.commit("<1@x>", "<2@x>", "<3@x>")
+    late, *others = orders.claim(limit=3)
+    orders.claim(minutes(2), holder="there")
+    orders.bench.renew(others, lease_seconds=600, now=minutes(2))
+    together = [Extracted(claim, (part(), part("3"))) for claim in (late, *others)]
+
+    counts = orders.bench.finish(together, minutes(2))
+
+    assert counts == {claim.message_id: 2 for claim in others}
+    documents = rows(orders.database, Document)
+    assert sorted(document.message_id for document in documents) == sorted(
+        claim.message_id for claim in others for _ in range(2)
+    )
+    assert {owed.document_id for owed in rows(orders.database, Outbox)} == {each.id for each in documents}
+    assert {(work.message_id, work.state) for work in rows(orders.database, Work)} == {
+        (late.message_id, WorkState.STORED),
+        *((claim.message_id, WorkState.OWED) for claim in others),
+    }
+
+
 def test_a_worker_that_finishes_twice_is_shut_out_the_second_time(orders: Orders) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    orders.bench.finish(claim, [part()], MORNING)
+    orders.finish(claim, [part()], MORNING)
 
-    with pytest.raises(LeaseLost):
-        orders.bench.finish(claim, [part(), part("3")], MORNING)
+    again = orders.finish(claim, [part(), part("3")], MORNING)
 
+    assert again is None
     assert len(rows(orders.database, Document)) == 1
 
 
@@ -208,7 +227,7 @@ def test_success_after_a_failure_leaves_no_error_but_the_attempt_that_failed(ord
     orders.bench.attempt_failed(claim, FAULT, MORNING, retry_at=minutes(1))
     (claim,) = orders.claim(minutes(1))
 
-    orders.bench.finish(claim, [part()], minutes(1))
+    orders.finish(claim, [part()], minutes(1))
 
     (row,) = rows(orders.database, InboundMessage)
     assert (row.status, row.attempts, row.error_json) == (Status.PARSED, 2, {"attempts": [FAULT]})
@@ -222,9 +241,8 @@ def test_a_rescue_frees_what_the_dead_held_and_shuts_them_out(orders: Orders) ->
     early, freed = orders.bench.rescue(minutes(0.9)), orders.bench.rescue(minutes(1))
 
     assert (early, freed) == (0, 1)
-    with pytest.raises(LeaseLost):
-        orders.bench.finish(dead, [], minutes(1))
-    assert orders.bench.finish(alive, [part()], minutes(1)) == 1
+    assert orders.finish(dead, [], minutes(1)) is None
+    assert orders.finish(alive, [part()], minutes(1)) == 1
 
 
 def test_the_claim_of_a_message_that_is_no_longer_stored_is_refused(
@@ -235,10 +253,10 @@ def test_the_claim_of_a_message_that_is_no_longer_stored_is_refused(
     with database.write(org=orders.acme) as session:
         session.get_one(InboundMessage, (orders.acme, claim.message_id)).status = Status.FAILED
 
-    for retry_at in (None, "finish"):
-        with pytest.raises(LeaseLost, match="no longer stored"):
-            act(orders, claim, "finish" if retry_at else "attempt_failed for good")
+    with pytest.raises(LeaseLost, match="no longer stored"):
+        act(orders, claim, "attempt_failed for good")
 
+    assert orders.finish(claim, [part()], minutes(2)) is None
     assert len(rows(database, Work)) == 1
 
 
@@ -246,8 +264,7 @@ def test_a_forged_token_opens_nothing(orders: Orders) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
 
-    with pytest.raises(LeaseLost):
-        orders.bench.finish(replace(claim, token=99), [part()], MORNING)
+    assert orders.finish(replace(claim, token=99), [part()], MORNING) is None
 
 
 def test_a_renewed_claim_is_rescued_later_and_a_lost_one_not_renewed(orders: Orders) -> None:
@@ -262,7 +279,7 @@ def test_a_renewed_claim_is_rescued_later_and_a_lost_one_not_renewed(orders: Ord
 def test_what_is_finished_is_not_kept_from_being_announced_by_the_batch_it_came_with(orders: Orders) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    orders.bench.finish(claim, [part()], MORNING)
+    orders.finish(claim, [part()], MORNING)
 
     orders.bench.renew([claim], lease_seconds=600, now=MORNING)
 

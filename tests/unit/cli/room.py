@@ -13,10 +13,10 @@ from postroom.app.compose import App, open_app
 from postroom.app.house import build_house
 from postroom.app.logs import to_stderr
 from postroom.config.load import load
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House
 from postroom.jobs.once import one_round
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import extract_due
 from postroom.pipeline.tally import Tally
 from tests.unit.cli.words import Answer, Terminal
 

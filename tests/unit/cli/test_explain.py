@@ -13,8 +13,8 @@ import pytest
 from postroom import maildir
 from postroom.core.places import Place
 from postroom.db.values import Held, Intake, Seen, Verdict
+from postroom.jobs.extracting import extract_due
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import extract_due
 from tests.unit.cli.room import Room
 
 

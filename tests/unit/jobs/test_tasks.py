@@ -20,8 +20,10 @@ from postroom.errors import (
     Unroutable,
 )
 from postroom.fetcher.source import Batch, Memory
+from postroom.jobs.extracting import extract_claims, extract_due
 from postroom.jobs.polling import poll
-from postroom.jobs.tasks import as_record, extract_due, extract_one, rescue_stalled
+from postroom.jobs.records import as_record
+from postroom.jobs.rescuing import rescue_stalled
 from tests.house import PDF, Postroom
 from tests.mailbox import MailboxInRam, mail
 
@@ -202,7 +204,7 @@ def test_a_database_outage_while_extracting_is_raised_and_counts_no_attempt(post
     (claim,) = postroom.workbench.claim(limit=1, holder="here", lease_seconds=30, now=postroom.clock())
 
     with postroom.database_locked(), pytest.raises(DatabaseUnavailable):
-        extract_one(claim, postroom.house)
+        extract_claims([claim], postroom.house)
 
     assert postroom.messages()[0].attempts == 0
 
@@ -213,9 +215,9 @@ def test_work_that_went_to_another_is_passed_over(postroom: Postroom) -> None:
     (claim,) = postroom.workbench.claim(limit=1, holder="here", lease_seconds=30, now=postroom.clock())
     SqlLeases(postroom.database).void_all()
 
-    tally, outage = extract_one(claim, postroom.house)
+    tally = extract_claims([claim], postroom.house)
 
-    assert (tally.documents, tally.failed, outage) == (0, 0, None)
+    assert (tally.documents, tally.failed) == (0, 0)
 
 
 def test_a_failure_of_work_that_went_to_another_counts_for_nobody(postroom: Postroom) -> None:
@@ -225,9 +227,26 @@ def test_a_failure_of_work_that_went_to_another_counts_for_nobody(postroom: Post
     SqlLeases(postroom.database).void_all()
     postroom.archive.lose(claim.raw_key)
 
-    extract_one(claim, postroom.house)
+    extract_claims([claim], postroom.house)
 
     assert postroom.messages()[0].attempts == 0
+
+
+def test_a_mail_that_the_database_refuses_costs_no_other_that_was_to_commit_with_it(
+    postroom: Postroom,
+) -> None:
+    postroom.orders.put(mail("<1@x>", po=PDF))
+    postroom.orders.put(mail("<2@x>", evil=PDF))
+    postroom.orders.put(mail("<3@x>", po=PDF))
+    postroom.poll()
+    postroom.refuse_inserts("document", filename="evil.pdf")
+
+    tally = postroom.extract()
+
+    statuses = {message.source_message_id: message.status for message in postroom.messages()}
+    assert (tally.documents, statuses) == (2, {"<1@x>": "parsed", "<2@x>": "stored", "<3@x>": "parsed"})
+    (refused,) = [message for message in postroom.messages() if message.status == "stored"]
+    assert refused.attempts == 1
 
 
 def test_one_batch_is_extracted_where_no_more_was_asked_for(postroom: Postroom) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from postroom.db.machinery import Outbox
 from postroom.errors import DatabaseUnavailable
-from postroom.pipeline.announce import announce
+from postroom.pipeline.announce import tell
 from tests.house import PDF, Postroom
 from tests.mailbox import mail
 
@@ -44,17 +44,12 @@ def test_what_was_told_but_could_not_be_noted_is_told_again(postroom: Postroom) 
     postroom.clock.later(60)
     (owed,) = postroom.owed()
 
+    told = tell(owed, notifier=postroom.receiver, now=postroom.clock, jitter=lambda: 0.0)
     with postroom.database_locked(), pytest.raises(DatabaseUnavailable):
-        announce(
-            owed,
-            notifier=postroom.receiver,
-            outbox=postroom.outbox,
-            now=postroom.clock,
-            jitter=lambda: 0.0,
-        )
+        postroom.outbox.conclude([told], postroom.clock())
     postroom.clock.later(31)
     postroom.announce()
 
-    assert [told.event_id for told in postroom.receiver.told] == [owed.announcements[0].event_id] * 2
+    assert [each.event_id for each in postroom.receiver.told] == [owed.announcements[0].event_id] * 2
     (row,) = postroom.rows(Outbox, Outbox.id)
     assert row.announced_at == postroom.clock()

@@ -1,0 +1,53 @@
+"""The only writer of a message's status, always by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, update
+from sqlalchemy.orm import Session
+
+from postroom.core.lifecycle import Status, check
+from postroom.db.models import InboundMessage
+
+RowId = tuple[UUID, UUID]
+"""The key of a message's row: its org and its id."""
+
+
+def advance(session: Session, row: RowId, old: Status, new: Status, **facts: Any) -> bool:
+    """Move one row from `old` to `new` with the facts that go with it; False if another worker was first.
+
+    The session acts for the row's org.  Raises IllegalTransition.  The caller commits.
+    """
+    check(old, new)
+    return compare_and_set(session, row, old, {"status": new, **facts})
+
+
+def advance_all(
+    session: Session, org_id: UUID, old: Status, new: Status, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Move rows of one org from `old` to `new`, each with its facts; they all name the same, and their id.
+
+    Whoever calls holds the rows and saw them in `old`.  The session acts for the org.  Raises
+    IllegalTransition.
+    """
+    check(old, new)
+    table = cast("Table", InboundMessage.__table__)
+    mine = (table.c.org_id == org_id, table.c.id == bindparam("row_id"), table.c.status == old)
+    facts: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+    values = [{"row_id": row["id"], **{f"new_{name}": row[name] for name in facts}} for row in rows]
+    session.connection().execute(update(table).where(*mine).values(status=new, **facts), values)
+
+
+def compare_and_set(session: Session, row: RowId, old: Status, facts: Mapping[str, Any]) -> bool:
+    """Change a row that is in `old`; False if it is not.  Whether it may go on to its status was checked."""
+    org_id, row_id = row
+    moved = session.execute(
+        update(InboundMessage)
+        .where(InboundMessage.org_id == org_id, InboundMessage.id == row_id, InboundMessage.status == old)
+        .values(**facts)
+        .returning(InboundMessage.id)
+    )
+    return moved.scalar_one_or_none() is not None
