@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.house import open_postroom, postroom
-from tests.servers.fixtures import dovecot, moto, postgres, rgw
+from tests.servers.fixtures import dovecot, greenmail, moto, postgres, rgw
 
-__all__ = ["dovecot", "moto", "open_postroom", "postgres", "postroom", "rgw"]
+__all__ = ["dovecot", "greenmail", "moto", "open_postroom", "postgres", "postroom", "rgw"]

@@ -17,8 +17,8 @@ from postroom.errors import SourceUnavailable
 from postroom.fetcher.imap import ImapSource
 from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.source import Batch, Fetched, MessageSource
-from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox
+from tests.servers.imap_server import ImapServer
 from tests.servers.memory import MemoryInRam
 
 RECIPIENTS = Recipients(org="acme", trust=(), trusted_hops=0, trusted_zone=Zone.ALL, to_cc=False)
@@ -31,8 +31,8 @@ class Bench(Protocol):
 
     def deliver(self, mail: bytes) -> None: ...
 
-    def mails(self) -> list[str]:
-        """Return the file names of the mails still there, with their flags."""
+    def flags(self) -> list[str]:
+        """Return the flags of each mail that is still there, "" for none."""
         ...
 
     def remove_all(self) -> None: ...
@@ -51,8 +51,9 @@ class MaildirBench:
     def deliver(self, mail: bytes) -> None:
         maildir.deliver(self.folder, mail)
 
-    def mails(self) -> list[str]:
-        return maildir.listing(self.folder, "new") + maildir.listing(self.folder, "cur")
+    def flags(self) -> list[str]:
+        names = maildir.listing(self.folder, "new") + maildir.listing(self.folder, "cur")
+        return [maildir.flags(name) for name in names]
 
     def remove_all(self) -> None:
         for path in (self.folder / "new").iterdir():
@@ -63,27 +64,31 @@ class MaildirBench:
 
 
 class ImapBench:
-    def __init__(self, dovecot: Dovecot, spool: Path, action: Action) -> None:
-        self.mailbox = fresh_mailbox(dovecot, action)
-        self.dovecot = dovecot
+    def __init__(self, server: ImapServer, spool: Path, action: Action) -> None:
+        self.mailbox = fresh_mailbox(server, action)
+        self.server = server
         self.source: MessageSource = ImapSource(self.mailbox, spool, DEFAULT_LIMITS)
 
     def deliver(self, mail: bytes) -> None:
-        self.dovecot.deliver(self.mailbox.user, mail)
+        self.server.deliver(self.mailbox.user, mail)
 
-    def mails(self) -> list[str]:
-        return self.dovecot.mails(self.mailbox.user)
+    def flags(self) -> list[str]:
+        return self.server.flags(self.mailbox.user)
 
     def remove_all(self) -> None:
-        for shelf in ("new", "cur"):
-            for path in (self.dovecot.maildir(self.mailbox.user) / shelf).iterdir():
-                path.unlink()
+        self.server.remove(self.mailbox.user, *(f"mail {number}" for number in range(len(self.flags()) + 1)))
 
     def break_down(self) -> None:
-        self.dovecot.forget_user(self.mailbox.user)
+        self.server.forget_user(self.mailbox.user)
 
 
-@pytest.fixture(params=["maildir", "imap"])
+@pytest.fixture(
+    params=[
+        "maildir",
+        pytest.param("dovecot", marks=pytest.mark.dovecot),
+        pytest.param("greenmail", marks=pytest.mark.greenmail),
+    ]
+)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -99,7 +104,7 @@ def bench(kind: str, action: Action, tmp_path: Path, request: pytest.FixtureRequ
     if kind == "maildir":
         made = MaildirBench(tmp_path / "Maildir", action)
     else:
-        made = ImapBench(request.getfixturevalue("dovecot"), tmp_path / "spool", action)
+        made = ImapBench(request.getfixturevalue(kind), tmp_path / "spool", action)
     yield made
     made.source.close()
 
@@ -168,7 +173,7 @@ def test_reading_changes_nothing(bench: Bench) -> None:
 
     list(bench.source.batches(MemoryInRam(), limit=200))
 
-    assert [maildir.flags(name) for name in bench.mails()] == ["", ""]
+    assert bench.flags() == ["", ""]
 
 
 def test_a_batch_that_was_not_committed_is_met_again(bench: Bench) -> None:
@@ -220,7 +225,7 @@ def test_settling_is_safe_to_repeat(bench: Bench, flags_left: list[str]) -> None
     done = [list(bench.source.settle(places)), list(bench.source.settle(places))]
 
     assert done == [places, places]
-    assert [maildir.flags(name) for name in bench.mails()] == flags_left
+    assert bench.flags() == flags_left
 
 
 def test_settling_touches_only_what_it_is_told(bench: Bench) -> None:
@@ -232,7 +237,7 @@ def test_settling_touches_only_what_it_is_told(bench: Bench) -> None:
 
     bench.source.settle([first, third])
 
-    assert len(bench.mails()) == 1
+    assert len(bench.flags()) == 1
     again = [c.place for b in bench.source.batches(MemoryInRam(), limit=3) for c in b.fetched]
     assert again == [second]
 
@@ -316,4 +321,4 @@ def test_closing_is_safe_to_repeat(bench: Bench) -> None:
     bench.source.close()
     bench.source.close()
 
-    assert len(bench.mails()) == 1
+    assert len(bench.flags()) == 1

@@ -125,6 +125,10 @@ class GreenMail:
         with self._program(user) as program:
             program.remove(*subjects)
 
+    def forget_user(self, user: str) -> None:
+        """Refuse this user from now on; the mail is gone too."""
+        self._ask(f"user/{user}", method="DELETE")
+
     def _program(self, user: str) -> AbstractContextManager[MailProgram]:
         return mail_program(self.port, user, self._passwords[user])
 
@@ -169,9 +173,10 @@ class GreenMail:
         self._container.reload()
         return self._container.status != "running"
 
-    def _ask(self, what: str, sent: _User | None = None) -> None:
+    def _ask(self, what: str, sent: _User | None = None, method: str | None = None) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._api_port}/api/{what}",
+            method=method,
             data=json.dumps(sent).encode() if sent else None,
             headers={"Content-Type": "application/json"},
         )

@@ -43,3 +43,7 @@ class ImapServer(Protocol):
     def remove(self, user: str, *subjects: str) -> None:
         """Remove the mails with these subjects from the INBOX, as another mail program would."""
         ...
+
+    def forget_user(self, user: str) -> None:
+        """Refuse this user from now on."""
+        ...

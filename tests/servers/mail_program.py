@@ -40,8 +40,9 @@ class MailProgram:
         """Remove the mails with these subjects from the INBOX."""
         self._open("INBOX")
         for subject in subjects:
-            _, (numbers,) = self._connection.uid("SEARCH", "SUBJECT", f'"{subject}"')
-            self._connection.uid("STORE", numbers.replace(b" ", b",").decode(), "+FLAGS", "(\\Deleted)")
+            _, (uids,) = self._connection.uid("SEARCH", "SUBJECT", f'"{subject}"')
+            if uids:
+                self._connection.uid("STORE", uids.decode().replace(" ", ","), "+FLAGS", "(\\Deleted)")
         self._connection.expunge()
 
     def _open(self, folder: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,3 +79,16 @@ def test_without_an_engine_it_is_skipped_but_not_in_ci(tree: Path, ci: str, code
     assert done.returncode == code
     assert "dockerd is missing." in done.stderr
     assert ("GreenMail was SKIPPED: there is no Docker engine" in done.stdout) is (code == 0)
+
+
+def test_the_image_that_is_made_is_the_one_that_the_tests_name(tree: Path) -> None:
+    named = re.findall(r'^IMAGE = "(.*)"$', (tree / "tests/servers/greenmail.py").read_text(), re.MULTILINE)
+
+    made = run([str(tree / "tests/images/greenmail")], {"PATH": "/usr/bin:/bin"})
+    other = run([str(tree / "tests/images/greenmail"), "greenmail/standalone:0"], {"PATH": "/usr/bin:/bin"})
+
+    assert made.stderr == f"usage: tests/images/greenmail {named[0]}\n"
+    assert (other.returncode, other.stderr) == (
+        1,
+        f"greenmail/standalone:0 is not known here, only {named[0]}.\n",
+    )
