@@ -14,7 +14,8 @@ from postroom.app.tokens import keeper_of
 from postroom.config.settings import Mailbox, Recipients, Settings
 from postroom.core.routing import address_pattern
 from postroom.errors import PinnedOrgMissing, PostroomError
-from postroom.fetcher.probe import Step, probe
+from postroom.fetcher.probe import probe
+from postroom.fetcher.step import Step
 
 
 @dataclass(frozen=True, slots=True)

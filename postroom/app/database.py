@@ -14,7 +14,7 @@ from postroom.db.fences import require_fences
 from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, revision
 from postroom.errors import FileFault, PostroomError, SchemaMismatch
-from postroom.fetcher.probe import Step
+from postroom.fetcher.step import Step
 
 _SQLITE = "sqlite:///"
 

@@ -14,7 +14,7 @@ from pwd import getpwuid
 from postroom import maildir
 from postroom.config.settings import MaildirFolder
 from postroom.errors import MaildirUnusable, PostroomError
-from postroom.fetcher.probe import Step
+from postroom.fetcher.step import Step
 
 _SHELVES = ("new", "cur", "tmp")
 

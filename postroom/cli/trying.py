@@ -16,7 +16,7 @@ from postroom.errors import Exit, PostroomError
 if TYPE_CHECKING:
     from postroom.app.checkup import Trial
     from postroom.app.offers import Offer
-    from postroom.fetcher.probe import Step
+    from postroom.fetcher.step import Step
 
 
 def try_all(settings: Settings, *, as_json: bool = False) -> int:

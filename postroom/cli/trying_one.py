@@ -16,7 +16,7 @@ from postroom.errors import Exit
 
 if TYPE_CHECKING:
     from postroom.fetcher.learning import Learned
-    from postroom.fetcher.probe import Step
+    from postroom.fetcher.step import Step
 
 _NOT_YET = "The mailbox does not work yet: [r]etry, [w]rite the file all the same, or [s]top"
 

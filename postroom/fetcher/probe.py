@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,20 +20,11 @@ from postroom.fetcher.imap_connection import Connection
 from postroom.fetcher.imap_names import folder_names
 from postroom.fetcher.imap_open import CONNECT_SECONDS, connect_fault, open_client, resolve
 from postroom.fetcher.learning import CAPABILITIES, Learned, learn
+from postroom.fetcher.step import Step
 
 _FOLDERS_SHOWN = 20
 _CLOCK_SECONDS = 5  # two clocks that are kept right differ by less
 ANY_ADDRESS: Final = address_pattern("*{org}@*")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step and what came out; `error` is None when it went well."""
-
-    name: str
-    words: str
-    error: PostroomError | None = None
-    learned: Learned | None = None
 
 
 def probe(

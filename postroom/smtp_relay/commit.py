@@ -1,4 +1,7 @@
-"""Group commit: the mails of many sessions are written together and share one sync of the folder."""
+"""Group commit: the mails of many sessions are written together and share one sync of the folder.
+
+A few commits run at once, so that sessions are served while others wait for the disk.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from pathlib import Path
 from postroom import maildir
 from postroom.errors import MaildirUnusable
 
-_WRITERS = 8
+_WRITERS = 16
+_AT_ONCE = 3  # commits: while one waits for the disk, the next is written
 _MOST_FILES = 200  # of one commit
 
 Fault = MaildirUnusable | None
@@ -38,7 +42,8 @@ class Committer:
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
-        self._committer = ThreadPoolExecutor(1, thread_name_prefix="relay-commit")
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._committer = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="relay-commit")
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="relay-write")
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -56,13 +61,21 @@ class Committer:
         self._writers.shutdown()
 
     async def _run(self) -> None:
-        while not self._closing or self._waiting:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while batch := self._next_batch():
-                await self._settle(batch)
+        async with asyncio.TaskGroup() as commits:
+            while not self._closing or self._waiting:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting:
+                    await self._room.acquire()
+                    commits.create_task(self._settle(self._next_batch()))
 
     async def _settle(self, batch: Sequence[Delivery]) -> None:
+        try:
+            await self._committed(batch)
+        finally:
+            self._room.release()
+
+    async def _committed(self, batch: Sequence[Delivery]) -> None:
         committing = asyncio.get_running_loop().run_in_executor(self._committer, self._commit, batch)
         await asyncio.wait([committing])  # a bug in it is each session's to tell, and must not end this task
         bug = committing.exception()

@@ -17,7 +17,7 @@ from postroom import maildir
 from postroom.app.maildir_check import maildir_steps
 from postroom.config.settings import Action, After, MaildirFolder, Recipients, Zone
 from postroom.errors import MaildirUnusable
-from postroom.fetcher.probe import Step
+from postroom.fetcher.step import Step
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (the name below it is chosen safely)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: nobody else can become another user")
