@@ -17,7 +17,8 @@ from postroom.db.ids import new_id
 from postroom.db.ledger import write_ledgers
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
-from postroom.db.values import Claim, Extracted, Owed, WorkState
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, Owed, WorkState
 from postroom.failpoints import reach
 
 

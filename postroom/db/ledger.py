@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from postroom.db.ids import new_id
 from postroom.db.models import Base, Document, Part
-from postroom.db.values import Claim, Extracted, LedgerPart
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, LedgerPart
 
 
 class NewDocument(NamedTuple):

@@ -16,8 +16,9 @@ from postroom.db.fair_share import OrgRing
 from postroom.db.finishing import close_or_owe, hold
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, OrgRow
+from postroom.db.outcomes import Told
 from postroom.db.scopes import acting_for
-from postroom.db.values import Owed, Told, Untold, WorkState
+from postroom.db.values import Owed, Untold, WorkState
 from postroom.db.workbench import keep
 
 

@@ -8,19 +8,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from postroom.core.places import Place
-from postroom.db.values import (
-    Claim,
-    Existing,
-    Extracted,
-    Fence,
-    Intake,
-    Key,
-    NewMessage,
-    Org,
-    Owed,
-    Reached,
-    Told,
-)
+from postroom.db.outcomes import Extracted, Told
+from postroom.db.values import Claim, Existing, Fence, Intake, Key, NewMessage, Org, Owed, Reached
 
 
 class Directory(Protocol):

@@ -230,22 +230,3 @@ class Reached:
 
     until: datetime | None
     is_behind: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """A claimed message that was taken apart: its ledger, and the defects and limits of the whole mail."""
-
-    claim: Claim
-    parts: tuple[LedgerPart, ...]
-    defects: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of the announcements that were owed of a claimed message: told, or put off."""
-
-    owed: Owed
-    told: tuple[UUID, ...]
-    untold: tuple[Untold, ...] = ()

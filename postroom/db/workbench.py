@@ -17,8 +17,9 @@ from postroom.db.fair_share import OrgRing
 from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs
 from postroom.db.machinery import Work
 from postroom.db.models import InboundMessage, OrgRow
+from postroom.db.outcomes import Extracted
 from postroom.db.scopes import acting_for
-from postroom.db.values import Claim, Extracted, Owed, WorkState
+from postroom.db.values import Claim, Owed, WorkState
 from postroom.errors import LeaseLost
 
 

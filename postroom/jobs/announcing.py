@@ -9,7 +9,8 @@ from functools import partial
 import structlog
 
 from postroom.core.orgs import by_org
-from postroom.db.values import Owed, Told
+from postroom.db.outcomes import Told
+from postroom.db.values import Owed
 from postroom.errors import LeaseLost
 from postroom.failpoints import reach
 from postroom.jobs.house import House

@@ -14,7 +14,8 @@ import structlog
 
 from postroom.core.orgs import by_org
 from postroom.core.retry import pause_seconds
-from postroom.db.values import Claim, Extracted
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim
 from postroom.errors import LeaseLost, TransientError
 from postroom.failpoints import reach
 from postroom.jobs.house import House

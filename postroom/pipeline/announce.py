@@ -9,7 +9,8 @@ import structlog
 
 from postroom.core.announcement import Announcement
 from postroom.core.retry import pause_seconds
-from postroom.db.values import Owed, Told, Untold
+from postroom.db.outcomes import Told
+from postroom.db.values import Owed, Untold
 from postroom.errors import PostroomError
 from postroom.failpoints import reach
 from postroom.notify.notifier import Notifier

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from postroom.core.keys import document_key
 from postroom.core.rules import Standard
-from postroom.db.values import Claim, Extracted, LedgerPart
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, LedgerPart
 from postroom.failpoints import reach
 from postroom.pipeline.inside import Opening
 from postroom.pipeline.pages import Pages

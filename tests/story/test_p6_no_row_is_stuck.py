@@ -7,7 +7,8 @@ import pytest
 from postroom.db.inbox import replay
 from postroom.db.leases import SqlLeases
 from postroom.db.models import InboundMessage
-from postroom.db.values import Extracted, LedgerPart
+from postroom.db.outcomes import Extracted
+from postroom.db.values import LedgerPart
 from postroom.errors import DatabaseUnavailable, StoreUnavailable
 from postroom.jobs.rescuing import rescue_stalled
 from tests.house import PDF, Postroom

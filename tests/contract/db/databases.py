@@ -17,7 +17,8 @@ from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.models import Base
 from postroom.db.orgs import SqlDirectory
-from postroom.db.values import EMAIL, Claim, Extracted, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
+from postroom.db.outcomes import Extracted
+from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
 from postroom.db.workbench import SqlWorkbench
 from tests.databases import empty_postgres, every_row, fresh_postgres, fresh_sqlite, opened
 from tests.servers.postgres import Postgres

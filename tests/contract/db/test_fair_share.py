@@ -13,7 +13,8 @@ from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Claim, Extracted, Intake, Owed
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, Intake, Owed
 from postroom.db.workbench import SqlWorkbench
 from tests.contract.db.databases import MORNING, message, minutes, part
 

@@ -8,7 +8,8 @@ import pytest
 
 from postroom.db.machinery import Outbox, Work
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Owed, Told, Untold
+from postroom.db.outcomes import Told
+from postroom.db.values import Owed, Untold
 from tests.contract.db.databases import MORNING, Orders, minutes, part, rows
 
 FAULT = {"code": "E-TRANSIENT"}

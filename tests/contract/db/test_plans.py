@@ -21,8 +21,9 @@ from postroom.db.ids import NOBODY
 from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
+from postroom.db.outcomes import Told
 from postroom.db.scopes import Scope, scope_of
-from postroom.db.values import EMAIL, Intake, Key, Told, Verdict
+from postroom.db.values import EMAIL, Intake, Key, Verdict
 from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, message, minutes, part, place
 from tests.databases import every_row
 

@@ -11,7 +11,8 @@ from postroom.db.engine import Database
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.outbox import SqlOutbox
-from postroom.db.values import Claim, Extracted, WorkState
+from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, WorkState
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, message, minutes, part, rows
 
