@@ -58,7 +58,7 @@ def test_a_server_that_stalls_within_a_mail_costs_the_round_no_more_than_its_tim
     server.moods[3] = STALLS
     config = configured(tmp_path, mailbox(server, "orders"))
 
-    done = measured_round(config, "8s")
+    done = measured_round(config, "12s")
     server.moods.clear()
     again = measured_round(config, "45s")
 
@@ -75,8 +75,8 @@ def test_a_server_that_stalls_takes_no_turn_from_the_others(tmp_path: Path, serv
     intake = f'[maildir.intake]\npath = "{tmp_path}/Maildir"\norg = "acme"\n'
     config = configured(tmp_path, mailbox(server, "orders"), intake)
 
-    first = measured_round(config, "8s")
-    second = measured_round(config, "8s")
+    first = measured_round(config, "12s")
+    second = measured_round(config, "12s")
 
     assert [done.objects()[0]["taken"] for done in (first, second)] == [0, 1]
     assert [done.objects()[0]["unfinished"] for done in (first, second)] == [2, 1]
@@ -141,9 +141,10 @@ def test_a_server_that_never_greets_is_given_up_in_time(tmp_path: Path, server: 
         table = mailbox(server, "orders").replace(str(server.server_address[1]), str(mute.getsockname()[1]))
         config = configured(tmp_path, table)
 
-        done = measured_round(config, "4s")
+        done = measured_round(config, "12s", answer=69)
 
-    assert (done.objects()[0]["unfinished"], done.objects()[0]["exit"]) == (1, 0)
+    assert "no answer in time  [E-IMAP-CONNECT]" in done.err
+    assert (done.objects()[0]["sources"], done.objects()[0]["exit"]) == (1, 69)
 
 
 def test_a_budget_is_no_matter_of_a_dry_run(tmp_path: Path) -> None:
