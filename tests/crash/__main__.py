@@ -17,9 +17,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.crash.failpoint_sweep import failpoints_of, sweep_failpoints
+from tests.crash.ordering import prove_order
 from tests.crash.random_kills import kill_at_random
 from tests.crash.results import Result, load, save, table
 from tests.crash.stages import CELLS, Servers, Stage, running_servers, stage
+from tests.crash.syscall_sweep import sweep_syscalls
 
 ROUND_KILLS = 100
 
@@ -29,6 +31,8 @@ Part = tuple[str, Callable[[Stage], Result]]
 def parts(cell: str, kills: int, seed: int) -> Iterator[Part]:
     """Yield the parts of a cell by name; each wants a fresh stage."""
     yield "failpoints", partial(sweep_failpoints, seed=seed, orders=orders_of(cell))
+    yield "order", partial(prove_order, seed=seed)
+    yield "syscalls", partial(sweep_syscalls, seed=seed)
     for number in range(-(-kills // ROUND_KILLS)):
         some = min(ROUND_KILLS, kills - number * ROUND_KILLS)
         yield f"random.{number:03}", partial(kill_at_random, seed=seed + number, kills=some)
@@ -52,7 +56,7 @@ def play(part: Part, cell: str, servers: Servers, seed: int) -> Result:
 
 def faults_of(result: Result) -> list[str]:
     """Return what should not be: figures that are not zero, failpoints that were not reached."""
-    found = [f"{name}={figure}" for name, figure in result.count.faults().items()]
+    found = [f"{name}={figure}" for name, figure in result.count.faults().items()] + result.breaches
     if result.part == "failpoints":
         found += [f"not reached: {order}" for order in orders_of(result.cell) if order not in result.reached]
     return found

@@ -28,6 +28,7 @@ class Result:
     recoveries: list[float] = field(default_factory=list)
     frozen: int = 0
     reached: list[str] = field(default_factory=list)
+    breaches: list[str] = field(default_factory=list)
 
 
 def save(result: Result, folder: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import count
 from threading import Barrier
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from postroom import failpoints
 from postroom.failpoints import obeying, read_order
@@ -66,6 +66,32 @@ def _stand_still(place: str) -> None:
     _swap("reach", failpoints.reach, reach)
 
 
+def _stand_still_at_first() -> None:
+    """Stop the whole process before it does anything, until somebody lets it go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _work_in_one_thread() -> None:
+    """Let messages be taken apart in the thread that claimed them: strace counts the calls of each thread."""
+    from postroom.jobs import tasks  # noqa: PLC0415  (only where it is wanted)
+
+    vars(tasks)["ThreadPoolExecutor"] = _OneThread
+
+
+class _OneThread:
+    def __init__(self, *_threads: object, **_names: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def map(self, call: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
+        return list(map(call, each))
+
+
 def _meet(place: str) -> None:
     """Let two threads wait for each other at a place, so that neither sees what the other does next."""
     both, times = Barrier(2), count()
@@ -91,5 +117,7 @@ _SABOTAGES: Final[dict[str, Callable[..., None]]] = {
     "no fsync": _never_sync,
     "no token": _trust_every_token,
     "stand still": _stand_still,
+    "stand still at first": _stand_still_at_first,
+    "one thread": _work_in_one_thread,
     "meet": _meet,
 }

@@ -1,0 +1,109 @@
+"""A postroom under strace: what it asked of the system in which order, or a kill at its N-th call."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash.stages import Host, Stage
+from tests.servers.fixtures import program
+from tests.servers.waiting import wait_until
+
+CALLS = (
+    "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat", "renameat2", "link", "linkat",
+    "unlink", "unlinkat", "sendto", "sendmsg", "connect",
+)  # fmt: skip
+_LINE = re.compile(r"(?P<thread>\d+)\s+(?P<text>.*)")
+_WHOLE = re.compile(r"(?P<name>\w+)\((?P<told>.*)\)\s+= (?P<answer>-?\d+|\?).*")
+_BEGUN = re.compile(r"(?P<name>\w+)\((?P<told>.*)<unfinished \.\.\.>")
+_ENDED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<told>.*)\)\s+= (?P<answer>-?\d+|\?).*")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that succeeded, and what it was told, with the path behind each descriptor.
+
+    When it began and ended are numbers of lines: what ended at a lower one than another began was before it.
+    """
+
+    name: str
+    told: str
+    begun: int
+    ended: int
+    thread: str
+
+
+@contextmanager
+def traced(
+    stage: Stage,
+    host: Host,
+    words: Sequence[str],
+    trace: Path,
+    *,
+    kill_at: str = "",
+    sabotages: Sequence[str] = (),
+) -> Iterator[int]:
+    """Let a command line of a host run under strace, which writes to `trace`; yield its pid.
+
+    `kill_at`, such as "fsync:3", kills it at the third fsync of a thread.
+    """
+    strace = program("strace")
+    pid = stage.nursery.start(
+        ["-c", str(host.config), *words], host.log, sabotages=["stand still at first", *sabotages]
+    )
+    host.pid = pid
+    wait_until(lambda: _state(pid) == "T", "the process to wait for strace")
+    name, _, number = kill_at.partition(":")
+    kill = ["-e", f"inject={name}:signal=KILL:when={number}"] if kill_at else []
+    follow = [
+        "-f",
+        "-y",
+        "-s",
+        "200",
+        "-e",
+        f"trace={','.join(CALLS)}",
+        *kill,
+        "-o",
+        str(trace),
+        "-p",
+        str(pid),
+    ]
+    with subprocess.Popen([strace, *follow], stderr=subprocess.PIPE) as tracer:
+        assert tracer.stderr is not None
+        assert b"attached" in tracer.stderr.readline()
+        os.kill(pid, signal.SIGCONT)
+        try:
+            yield pid
+        finally:
+            stage.kill(host)
+            tracer.stderr.read()
+
+
+def calls(trace: Path) -> list[Call]:
+    """Return the calls that succeeded, in the order in which they began."""
+    begun: dict[tuple[str, str], tuple[int, str]] = {}
+    found = []
+    for number, line in enumerate(trace.read_text(encoding="utf-8", errors="replace").splitlines()):
+        read = _LINE.match(line)
+        if read is None:
+            continue
+        thread, text = read["thread"], read["text"]
+        if whole := _WHOLE.fullmatch(text):
+            found.append((whole["answer"], Call(whole["name"], whole["told"], number, number, thread)))
+        elif first := _BEGUN.match(text):
+            begun[thread, first["name"]] = (number, first["told"])
+        elif (second := _ENDED.fullmatch(text)) and (thread, second["name"]) in begun:
+            at, told = begun.pop((thread, second["name"]))
+            found.append((second["answer"], Call(second["name"], told + second["told"], at, number, thread)))
+    succeeded = [call for answer, call in found if answer != "?" and int(answer) >= 0]
+    return sorted(succeeded, key=lambda call: call.begun)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
