@@ -76,9 +76,11 @@ def test_a_host_that_stood_still_past_its_lease_is_shut_out_of_its_commit(
         for host in played.hosts:
             played.kill(host)
         zombie, heir = played.hosts
-        _stand_still(played, zombie, "accept.archived", sabotages)
         played.way.send_to_each(0, Post(SEED).write)
+        _stand_still(played, zombie, "accept.archived", sabotages)
         _await_stop(zombie)
+        ended = "SELECT leased_until < now() FROM lease WHERE name LIKE 'source:%'"
+        wait_until(lambda: played.rows(ended) == [(True,)], "the lease to end")
         _stand_still(played, heir, "poll.leased", ())
         _await_stop(heir)
         _let_go_on(zombie)
@@ -113,8 +115,9 @@ def _drop_unique_key(path: Path) -> None:
 
 
 def _stand_still(played: Stage, host: Host, place: str, sabotages: Sequence[str]) -> None:
-    """Start a host that stops as a whole when it gets to a failpoint."""
-    played.start(host, sabotages=[f"stand still:{place}", *sabotages])
+    """Start a round on a host, which stops as a whole when it gets to a failpoint."""
+    words = ["-c", str(host.config), "fetch", "--once"]
+    host.pid = played.nursery.start(words, host.log, sabotages=[f"stand still:{place}", *sabotages])
 
 
 def _await_stop(host: Host) -> None:
