@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import unicodedata
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
@@ -16,11 +17,21 @@ from postroom.config.settings import Log
 
 # sd-daemon(3): a line's level for the journal.
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2, "exception": 3}
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
-_CONTROLS |= {
-    code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)
-}
-_IN_TRACEBACKS = {code: shown for code, shown in _CONTROLS.items() if code != ord("\n")}
+_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # controls, directions, zero width, private, half a letter
+
+
+class _Spelled(dict[int, int | str]):
+    """What `str.translate` puts for each letter: one that cannot be seen is spelled out."""
+
+    def __missing__(self, code: int) -> int | str:
+        letter = chr(code)
+        unseen = unicodedata.category(letter) in _UNSEEN
+        self[code] = letter.encode("unicode_escape").decode("ascii") if unseen else code
+        return self[code]
+
+
+_EVERYWHERE = _Spelled({number: f"\\x{number:02x}" for number in range(32)})
+_IN_TRACEBACKS = _Spelled({ord("\n"): "\n"})
 
 
 def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
@@ -90,11 +101,16 @@ def _journal(_logger: Any, _method: str, event: EventDict) -> str:
 
 
 def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> EventDict:
-    """Spell out control and direction characters: a Message-ID may hold them, a terminal would obey them."""
+    """Spell out what cannot be seen: a Message-ID may hold it, and a terminal would obey it."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = value.translate(_IN_TRACEBACKS if key == "exception" else _CONTROLS)
+        event[key] = _spelled(value, _IN_TRACEBACKS if key == "exception" else _EVERYWHERE)
     return event
+
+
+def _spelled(value: Any, table: _Spelled) -> Any:
+    if isinstance(value, str):
+        return value.translate(table)
+    return [_spelled(each, table) for each in value] if isinstance(value, list | tuple) else value
 
 
 def to_stderr(log: Log) -> None:
