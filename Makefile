@@ -86,7 +86,7 @@ crash: dev cluster-packages ## Kill postroom at every failpoint and at random mo
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
 
 # One after the other, also under -j: they measure the machine.
-BENCHES := parse imap mailboxes maildir relay s3 scale
+BENCHES := parse imap mailboxes maildir relay s3 scale flood
 .PHONY: bench
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
@@ -127,6 +127,10 @@ fuzz: dev ## Throw damaged mail at the parsers for SECONDS=60 each, led by what 
 .PHONY: test-hosts
 test-hosts: dev packages ## Let three hosts die, hang and lose the network (HOSTS_SECONDS=300), and count what is lost
 	@POSTROOM_HOSTS_SECONDS=$(HOSTS_SECONDS) .venv/bin/pytest -n 0 -m hosts -s tests/cluster
+
+.PHONY: bench-flood
+bench-flood: dev ## Flood a postroom with 50,000 mails: memory, queues, and how long another org waits (BENCH="--mails 500")
+	@.venv/bin/python -m bench.flood $(BENCH)
 
 .PHONY: bench-scale
 bench-scale: dev cluster-packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
