@@ -110,7 +110,10 @@ def _round(app: App, wish: Wish) -> int:
         app.take_over()
         house = _house(app, started, seconds)
         kits = [house.sources[name] for name in wish.names or house.sources]
-        outcome = one_round(kits, house, limit=wish.limit, since=_since(app, wish), report=taken.append)
+        rests = wish.quiet and not wish.names  # a person who calls, or names a source, has it tried at once
+        outcome = one_round(
+            kits, house, limit=wish.limit, since=_since(app, wish), report=taken.append, rests=rests
+        )
         return _report(app, outcome, wish, seconds=time.monotonic() - started)
 
 

@@ -14,7 +14,7 @@ from postroom.db.copies import lies_at, move_cursor, pieces, place_of, unsettled
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
 from postroom.db.models import OrgAlias, OrgRow
-from postroom.db.values import STAYING, Reached, Verdict
+from postroom.db.values import STAYING, Failed, Reached, Verdict
 
 
 class SourceMemory:
@@ -134,6 +134,14 @@ class SqlSourceBook:
         with self._database.read() as session:
             state = session.get(SourceState, name)
             return state.failures if state else 0
+
+    def last_failure(self, name: str) -> Failed | None:
+        with self._database.read() as session:
+            state = session.get(SourceState, name)
+            if state is None or not state.error_json:
+                return None
+            code, message = (str(state.error_json.get(key, "")) for key in ("code", "message"))
+            return Failed(code, message, state.failures, state.last_attempt_at)
 
     def last_attempts(self) -> Mapping[str, datetime]:
         with self._database.read() as session:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from postroom.core.places import Place
 from postroom.db.outcomes import Extracted, Told
-from postroom.db.values import Claim, Existing, Fence, Intake, Key, NewMessage, Org, Owed, Reached
+from postroom.db.values import Claim, Existing, Failed, Fence, Intake, Key, NewMessage, Org, Owed, Reached
 
 
 class Directory(Protocol):
@@ -134,6 +134,10 @@ class SourceBook(Protocol):
 
     def failures(self, name: str) -> int:
         """Return how often in a row polls of a source came to nothing, whichever host they were of."""
+        ...
+
+    def last_failure(self, name: str) -> Failed | None:
+        """Return how a source failed when it was last tried; None where it did not."""
         ...
 
     def last_attempts(self) -> Mapping[str, datetime]:

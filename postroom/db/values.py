@@ -230,3 +230,13 @@ class Reached:
 
     until: datetime | None
     is_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How a source failed when it was last tried, `at` then, for the `failures`-th time in a row."""
+
+    code: str
+    message: str
+    failures: int
+    at: datetime

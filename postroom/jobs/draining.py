@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from postroom.core.retry import pause_seconds
 from postroom.errors import (
@@ -20,6 +21,7 @@ from postroom.pipeline.tally import Tally
 _SHORTEST_BACK_OFF_SECONDS = 80.0  # jitter leaves a minute of it; a poll that fails may have logged in twice
 _LONGEST_BACK_OFF_SECONDS = 900.0
 _LONGEST_AFTER_REFUSAL_SECONDS = 3_600.0  # no network mends a password, and who keeps knocking is locked out
+_REFUSALS = (LoginRefused, CredentialRejected)
 
 
 def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> None:
@@ -43,9 +45,24 @@ def poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> 
     return met >= kit.max_per_poll and not tally.refused
 
 
+def refusal_to_rest_after(kit: SourceKit, house: House) -> TransientError | None:
+    """Return the refused login after which a source still rests, None where it may be tried.
+
+    What a service knows while it runs, a round of cron has from the database: who keeps knocking with a
+    password that was refused is locked out.
+    """
+    last = house.book.last_failure(kit.name)
+    refusal = next((each for each in _REFUSALS if last is not None and each.code == last.code), None)
+    if last is None or refusal is None:
+        return None
+    error = refusal(last.message)
+    pause = timedelta(seconds=back_off_seconds(last.failures, error, kit, house))
+    return error if house.now() < last.at + pause else None
+
+
 def back_off_seconds(failures: int, error: TransientError, kit: SourceKit, house: House) -> float:
     """Return how long a source rests after so many failures in a row, the last of them `error`."""
-    is_refused = isinstance(error, LoginRefused | CredentialRejected)
+    is_refused = isinstance(error, _REFUSALS)
     longest = _LONGEST_AFTER_REFUSAL_SECONDS if is_refused else _LONGEST_BACK_OFF_SECONDS
     meets_a_server = kit.is_shared and isinstance(error, SourceUnavailable)
     shortest = _SHORTEST_BACK_OFF_SECONDS if meets_a_server else 0.0

@@ -11,6 +11,7 @@ import structlog
 
 from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
 from postroom.jobs.announcing import announce_due
+from postroom.jobs.draining import refusal_to_rest_after
 from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.polling import poll
@@ -41,12 +42,13 @@ def one_round(
     limit: int | None = None,
     since: datetime | None = None,
     report: Callable[[Tally], None] = lambda _tally: None,
+    rests: bool = False,
 ) -> Round:
     """Poll each source once, extract all that is due, announce it; `report` is told of each batch taken.
 
     A source in trouble holds up no other, not even where the trouble is a bug.  Where the house's time is
-    over, the rest is left to the next round, which begins with the source that was tried longest ago.  Raises
-    OperatorError.
+    over, the rest is left to the next round, which begins with the source that was tried longest ago.  With
+    `rests`, a source whose login was refused is in trouble and not tried too soon.  Raises OperatorError.
     """
     counted, fine, troubled = list[Tally](), list[str](), dict[str, PostroomError]()
     unfinished = list[str]()
@@ -58,10 +60,9 @@ def one_round(
     for kit in _in_turn(kits, house):
         if house.stopping.is_set():
             break
-        is_late = house.polls_until.is_over
-        error = (
-            None if is_late else _trouble(partial(poll, kit, house, limit=limit, since=since, report=count))
-        )
+        error: PostroomError | None = refusal_to_rest_after(kit, house) if rests else None
+        if error is None and not house.polls_until.is_over:
+            error = _trouble(partial(poll, kit, house, limit=limit, since=since, report=count))
         if error is not None:
             troubled[kit.name] = error
         elif house.polls_until.is_over:

@@ -19,6 +19,8 @@ from tests.command import Done, postroom
 from tests.servers.memory import MemoryInRam
 from tests.servers.scripted_imap import STALLS, ScriptedImap, scripted_imap
 
+pytestmark = pytest.mark.timeout(180)  # each round takes the time it is given, and begins as a process
+
 MAIL = (
     b"Delivered-To: orders+acme@in.test\nReceived: from a by b\nFrom: a@b.test\nMessage-ID: <1@b.test>\n"
     b"Content-Type: application/pdf; name=a.pdf\nContent-Disposition: attachment\n\npdf\n"

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from postroom.core.deadline import Deadline
-from postroom.errors import BudgetSpent, DatabaseCorrupt, ServerFault, SettleFailed, StoreUnavailable
+from postroom.errors import (
+    BudgetSpent,
+    DatabaseCorrupt,
+    LoginRefused,
+    ServerFault,
+    SettleFailed,
+    StoreUnavailable,
+)
 from postroom.fetcher.source import Batch, Memory
 from postroom.jobs.once import one_round
 from tests.house import PDF, Postroom
@@ -160,3 +167,36 @@ def test_what_there_was_no_time_for_comes_first_in_the_next_round(postroom: Post
 
     assert [state.source_name for state in postroom.book()] == ["first", "second"]
     assert (one.unfinished, two.unfinished) == (("first", "second"), ("second", "first"))
+
+
+class Refuses(MailboxInRam):
+    """A mailbox that refuses the login, and counts how often it was asked."""
+
+    logins = 0
+
+    def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+        self.logins += 1
+        yield from super().batches(memory, limit=limit, since=since)
+        raise LoginRefused("refused")
+
+
+def test_a_login_that_was_refused_is_not_tried_at_every_round_of_cron(postroom: Postroom) -> None:
+    refuses = Refuses("orders", postroom.folder / "spool-2")
+    kits = [replace(postroom.kit(refuses), poll_seconds=60.0)]
+    outcomes = []
+    for _round in range(60):
+        outcomes.append(one_round(kits, postroom.house, rests=True))
+        postroom.clock.later(120)
+
+    assert refuses.logins == 6  # at once, and after 2, 4, 8, 16 and 32 minutes
+    assert {type(outcome.troubled["orders"]) for outcome in outcomes} == {LoginRefused}
+
+
+def test_a_round_that_a_person_asks_for_tries_at_once(postroom: Postroom) -> None:
+    refuses = Refuses("orders", postroom.folder / "spool-2")
+    kits = [postroom.kit(refuses)]
+    one_round(kits, postroom.house, rests=True)
+
+    one_round(kits, postroom.house)
+
+    assert refuses.logins == 2
