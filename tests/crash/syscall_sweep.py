@@ -54,7 +54,9 @@ def _killed(stage: Stage, post: Post, kill_at: str) -> bool:
     stage.sent += stage.way.send_to_each(0, post.write)
     words, sabotages = (["run"], []) if by_relay else (["fetch", "--once"], ["one thread"])
     trace = host.folder / "trace"
-    with traced(stage, host, words, trace, kill_at=kill_at, sabotages=sabotages) as pid:
+    kind, _, number = kill_at.partition(":")
+    inject = f"{kind}:signal=KILL:when={number}"
+    with traced(stage, host, words, trace, inject=inject, sabotages=sabotages) as pid:
         return _end(stage, host, pid, by_relay=by_relay) == -signal.SIGKILL
 
 

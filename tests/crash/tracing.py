@@ -27,7 +27,7 @@ _ENDED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<told>.*)\)\s+= (?P<answe
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that succeeded, and what it was told, with the path behind each descriptor.
+    """A call of the system, and what it was told, with the path behind each descriptor.
 
     When it began and ended are numbers of lines: what ended at a lower one than another began was before it.
     """
@@ -46,12 +46,12 @@ def traced(
     words: Sequence[str],
     trace: Path,
     *,
-    kill_at: str = "",
+    inject: str = "",
     sabotages: Sequence[str] = (),
 ) -> Iterator[int]:
     """Let a command line of a host run under strace, which writes to `trace`; yield its pid.
 
-    `kill_at`, such as "fsync:3", kills it at the third fsync of a thread.
+    `inject` is what befalls its calls, such as "fsync:signal=KILL:when=3" at the third of a thread.
     """
     strace = program("strace")
     pid = stage.nursery.start(
@@ -59,8 +59,7 @@ def traced(
     )
     host.pid = pid
     wait_until(lambda: _state(pid) == "T", "the process to wait for strace")
-    name, _, number = kill_at.partition(":")
-    kill = ["-e", f"inject={name}:signal=KILL:when={number}"] if kill_at else []
+    befalls = ["-e", f"inject={inject}"] if inject else []
     follow = [
         "-f",
         "-y",
@@ -68,7 +67,7 @@ def traced(
         "200",
         "-e",
         f"trace={','.join(CALLS)}",
-        *kill,
+        *befalls,
         "-o",
         str(trace),
         "-p",
@@ -85,8 +84,8 @@ def traced(
             tracer.stderr.read()
 
 
-def calls(trace: Path) -> list[Call]:
-    """Return the calls that succeeded, in the order in which they began."""
+def calls(trace: Path, *, succeeded: bool = True) -> list[Call]:
+    """Return the calls that succeeded, or those that failed, in the order in which they began."""
     begun: dict[tuple[str, str], tuple[int, str]] = {}
     found = []
     for number, line in enumerate(trace.read_text(encoding="utf-8", errors="replace").splitlines()):
@@ -101,8 +100,8 @@ def calls(trace: Path) -> list[Call]:
         elif (second := _ENDED.fullmatch(text)) and (thread, second["name"]) in begun:
             at, told = begun.pop((thread, second["name"]))
             found.append((second["answer"], Call(second["name"], told + second["told"], at, number, thread)))
-    succeeded = [call for answer, call in found if answer != "?" and int(answer) >= 0]
-    return sorted(succeeded, key=lambda call: call.begun)
+    wanted = [call for answer, call in found if answer != "?" and (int(answer) >= 0) == succeeded]
+    return sorted(wanted, key=lambda call: call.begun)
 
 
 def _state(pid: int) -> str:
