@@ -30,7 +30,7 @@ ERRORS = (
 IMAP_ALONE = [f"{name}:kill" for name in failpoints_of("sqlite-imap") if name.startswith("imap.")]
 MAILDIR_ALONE = ["file.linked:kill", "file.moved:raise"]
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 
 
 def test_every_failpoint_is_reached_by_the_campaign() -> None:

@@ -19,7 +19,7 @@ SEED = 1
 OF_DELIVER = [name for name in FAILPOINTS if name.startswith(("deliver.", "maildir."))]
 OF_INGEST = ["ingest.read", "archive.renamed", "accept.committed", "extract.kept", "announce.sent"]
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize("name", OF_DELIVER)

@@ -16,7 +16,7 @@ from tests.crash.tracing import Call, calls, traced
 SEED = 1
 EVERY_FSYNC_FAILS = "fsync:error=EIO:when=1+"
 
-pytestmark = [pytest.mark.crash, pytest.mark.strace, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.crash, pytest.mark.strace, pytest.mark.timeout(240)]
 
 
 def test_a_round_on_a_disk_that_cannot_sync_lets_no_source_go(tmp_path: Path, servers: Servers) -> None:

@@ -18,7 +18,7 @@ from tests.crash.stages import Host, Servers, Stage, stage
 from tests.servers.waiting import wait_until
 
 SEED = 1
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize(

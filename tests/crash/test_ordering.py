@@ -13,7 +13,7 @@ from tests.crash.syscall_sweep import sweep_syscalls
 
 SEED = 1
 ON_S3 = [pytest.mark.postgres, pytest.mark.rgw]
-pytestmark = [pytest.mark.crash, pytest.mark.strace, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.crash, pytest.mark.strace, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize(
