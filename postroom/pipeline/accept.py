@@ -20,6 +20,7 @@ from postroom.db.values import STAYING, Fence, Intake, Key, Org, Raced, Seen, Ve
 from postroom.errors import DatabaseUnavailable, RowRefused, SettleFailed, SourceChanged, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.fetcher.source import Batch
+from postroom.pipeline.archiving import put_all
 from postroom.pipeline.decide import Decision, decisions, held_bare, slugs
 from postroom.pipeline.letter import Letter, read_letter
 from postroom.pipeline.plan import Plan, make_plan, wanted_keys
@@ -158,20 +159,21 @@ def _archive_and_commit(
 
 def _archive(plan: Plan, batch: Batch, desk: Desk, durable: set[str]) -> set[Place]:
     """Make the plan's objects durable; return the places whose files vanished or changed meanwhile."""
+    missing = [(key, fetched) for key, fetched in plan.archive.items() if key not in durable]
     gone: set[Place] = set()
-    for key, fetched in plan.archive.items():
-        if key in durable:
-            continue
-        try:
-            desk.store.put_file(key, fetched.path, fetched.sha256)
+    outage: StoreUnavailable | None = None
+    for (key, fetched), fault in zip(missing, put_all(missing, desk.store), strict=True):
+        if fault is None:
             durable.add(key)
-        except SourceChanged as error:
-            _pass_over(fetched.place, batch, error)
+        elif isinstance(fault, SourceChanged):
+            _pass_over(fetched.place, batch, fault)
             gone.add(fetched.place)
-        except StoreUnavailable:
-            # The rows show what waits; the source keeps the mails until the archive is back.
-            desk.inbox.note_received([*plan.messages.values(), *plan.resumed.values()], desk.now())
-            raise
+        else:
+            outage = fault
+    if outage is not None:
+        # The rows show what waits; the source keeps the mails until the archive is back.
+        desk.inbox.note_received([*plan.messages.values(), *plan.resumed.values()], desk.now())
+        raise outage
     return gone
 
 
