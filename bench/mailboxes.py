@@ -143,7 +143,9 @@ def _synced(dovecot: Dovecot, mails: int) -> tuple[float, float]:
     user, post = f"sync{mails}", Post(_SEED, largest_bytes=4_000, most_files=1)
     dovecot.add_user(user)
     for _ in range(mails):
-        dovecot.deliver(user, post.write().raw)
+        name = dovecot.deliver(user, post.write().raw)
+        # As in a mailbox that people read: what lies in new, Dovecot looks through at every command.
+        (dovecot.maildir(user) / "new" / name).rename(dovecot.maildir(user) / "cur" / f"{name}:2,S")
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "postroom.toml"
         config.touch(0o600)

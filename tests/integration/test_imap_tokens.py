@@ -174,7 +174,7 @@ def test_the_way_in_has_a_step_for_the_token(mailbox: Mailbox) -> None:
         "after",
         "mails",
     ]
-    assert [step.error for step in steps] == [None] * 7
+    assert [step.error for step in steps] == [None] * 8
 
 
 @pytest.mark.dovecot

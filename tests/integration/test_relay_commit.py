@@ -60,7 +60,7 @@ def test_the_mails_of_many_sessions_share_one_sync_of_the_folder(
 
     assert said == ["250 2.0.0"] * 21
     assert len(relay.mails()) == 21
-    assert disk.folders <= 3
+    assert disk.folders <= 5  # three that began at once, and the rest together
 
 
 def test_over_lmtp_one_copy_that_fails_is_put_off_and_the_other_is_accepted(

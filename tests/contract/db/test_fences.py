@@ -124,8 +124,9 @@ def test_no_org_changes_the_quarantine(orders: Orders, held: int, verb: str) -> 
     assert [(row.id, row.subject) for row in rows(orders.database, Quarantine)] == [(held, "secret")]
 
 
-def test_the_table_of_all_orgs_holds_ids_and_times_only() -> None:
+def test_the_table_of_all_orgs_holds_ids_times_and_counts_only() -> None:
     assert sorted(Work.__table__.columns.keys()) == [
+        "deaths",
         "due_at",
         "holder",
         "leased_until",
