@@ -72,6 +72,23 @@ def test_commands_without_a_database_do_not_import_one(terminal: Terminal, argum
     assert not terminal.state_dir.exists()
 
 
+def test_a_command_that_logs_does_not_import_what_only_a_terminal_needs() -> None:
+    looking = (
+        "import sys, contextlib\n"
+        "from postroom.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", looking, "fetch", "--help"], capture_output=True, text=True, check=True
+    )
+
+    imported = set(done.stderr.split())
+    assert "structlog" in imported
+    assert imported & {"rich", "pygments"} == set()
+
+
 # --- the registry ----------------------------------------------------------------------------------
 
 
