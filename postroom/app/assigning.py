@@ -78,9 +78,8 @@ def _require_ruled(app: App, entry: HeldMail) -> None:
 
 
 def _trusted_headers(settings: Settings, source: str) -> set[str]:
-    """Return the headers in lower case that a source trusts; a Maildir's name may end with its host's."""
-    name = source.partition("@")[0]
-    configured = settings.mailbox.get(source) or settings.maildir.get(name)
+    """Return the headers in lower case that a source trusts."""
+    configured = settings.source(source)
     if configured is None:
         return set()
     return {header.lower() for header in rule_for(settings, configured.recipients).trust}

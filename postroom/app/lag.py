@@ -28,7 +28,6 @@ def lag_seconds(app: App, name: str, poll: LastPoll | None, now: datetime) -> in
 
 def _silence(app: App, name: str) -> timedelta:
     """Return how long after the last attempt it is no chance any more that nobody looked."""
-    settings = app.settings
-    source = settings.mailbox.get(name) or settings.maildir.get(name.partition("@")[0])
+    source = app.settings.source(name)
     missed = _MISSED_POLLS * timedelta(seconds=source.poll_seconds) if source else _SILENT_AT_LEAST
     return max(missed, _SILENT_AT_LEAST)

@@ -35,5 +35,5 @@ def rules_for(settings: Settings, *, org: str, source: str) -> Rules:
 
 
 def _of_source(settings: Settings, name: str) -> tuple[Changes, bool]:
-    found = settings.mailbox.get(name) or settings.maildir.get(name)
+    found = settings.source(name)
     return (found.documents, found.recipients.org is not None) if found else (NO_CHANGES, False)

@@ -238,3 +238,7 @@ class Settings:
     maildir: Mapping[str, MaildirFolder] = field(default_factory=dict)
     relay: Relay | None = None
     oauth_key: Secret | None = None
+
+    def source(self, name: str) -> Mailbox | MaildirFolder | None:
+        """Return a source by what the database calls it: a Maildir's name may end with its host's."""
+        return self.mailbox.get(name) or self.maildir.get(name.partition("@")[0])

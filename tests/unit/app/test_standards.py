@@ -41,6 +41,7 @@ FOUR_PLACES = (
         pytest.param("beta", "shared", "shared", id="a source for many orgs, an org without rules"),
         pytest.param("acme", "shared", "org", id="an org is narrower than a source for many"),
         pytest.param("acme", "own", "own", id="an org's own source is narrower than the org"),
+        pytest.param("acme", "own@host1", "own", id="a host's own Maildir of that name"),
     ],
 )
 def test_the_narrower_place_wins(tmp_path: Path, org: str, source: str, names: str) -> None:
