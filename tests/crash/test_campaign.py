@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
 
 from postroom.failpoints import FAILPOINTS
 from tests.crash.failpoint_sweep import BY_HAND, failpoints_of, sweep_failpoints
+from tests.crash.ledger import Post
 from tests.crash.random_kills import kill_at_random
 from tests.crash.stages import CELLS, Servers, stage
+from tests.servers.waiting import wait_until
 
 SEED = int(os.environ.get("POSTROOM_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 KILLS = 10
@@ -86,3 +89,31 @@ def test_no_death_at_a_random_moment_loses_or_doubles_a_mail(
 
     assert result.count.faults() == {}
     assert result.count.sent > 0
+
+
+@pytest.mark.postgres
+@pytest.mark.rgw
+def test_of_two_copies_with_other_trace_fields_the_one_that_was_archived_and_not_committed_is_an_orphan(
+    tmp_path: Path, servers: Servers
+) -> None:
+    chance = random.Random(SEED)  # noqa: S311  (a seed repeats a campaign)
+    with stage("postgres-smtp", tmp_path / "orphan", servers, chance) as played:
+        dying, heir = played.hosts
+        mail = Post(SEED).write()
+        played.start(dying, failpoint="accept.archived:kill")
+        played.send(mail)
+        assert dying.pid is not None
+        assert played.nursery.wait(dying.pid, 30) == -signal.SIGKILL
+        dying.pid = None
+
+        played.start(heir)
+        played.way.send(mail)
+        stored = "SELECT count(*) FROM inbound_message"
+        wait_until(lambda: played.rows(stored) == [(1,)], "the other copy to be stored")
+        played.drain()
+        for host in played.hosts:
+            played.kill(host)
+
+        found = played.count()
+        assert found.orphans == 1
+        assert found.faults() == {}
