@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # PYTHON=python3.13   the Python that .venv is made with (default: python3, at least 3.11)
 # PACKAGES=           the Debian packages for `make test`; empty: install none
 # CLUSTER_PACKAGES=   the same for `make test-cluster`
+# PEER_PACKAGES=      the same for `make bench-peers`: those that are measured beside postroom
 # WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
 # KILLS=300           how often `make crash` kills postroom at random in each cell
 # CELLS=              the cells of `make crash`, such as "sqlite-maildir postgres-imap"; empty: all six
@@ -17,6 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # UPGRADE=1           lets `make lock` move to newer releases
 PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix strace swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
+PEER_PACKAGES ?= dovecot-imapd openssl isync fdm fetchmail maildrop getmail6
 # What `make test-cluster` alone runs: it needs servers of many hundred megabytes, or minutes.
 CLUSTER := rgw or hosts
 # What `make test-containers` alone runs: it needs a Docker engine.
@@ -31,7 +33,7 @@ FUZZ_SEEDS ?= $(if $(POSTROOM_CORPUS),$(wildcard $(POSTROOM_CORPUS)/*/))
 export PYTHON
 
 # Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
-.PHONY: app dev packages cluster-packages
+.PHONY: app dev packages cluster-packages peer-packages
 app:
 	@tools/venv app
 dev: app
@@ -40,6 +42,8 @@ packages:
 	@tools/debian-packages $(PACKAGES)
 cluster-packages:
 	@tools/debian-packages $(CLUSTER_PACKAGES)
+peer-packages:
+	@tools/debian-packages $(PEER_PACKAGES)
 
 ##
 .PHONY: help
@@ -86,10 +90,20 @@ crash: dev cluster-packages ## Kill postroom at every failpoint and at random mo
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
 
 # One after the other, also under -j: they measure the machine.
-BENCHES := parse imap mailboxes maildir relay s3 scale flood
+BENCHES := peers parse imap mailboxes maildir relay s3 scale flood
 .PHONY: bench
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
+
+.PHONY: bench-peers
+bench-peers: dev peer-packages ## Fetch the same mailbox with postroom and with its peers, in turn (BENCH="--mails 60 --rounds 1 --json FILE")
+	@tools/venv bench
+	@.venv/bin/python -m bench.peers $(BENCH)
+
+.PHONY: bench-peers-cluster
+bench-peers-cluster: dev cluster-packages ## The same on PostgreSQL and S3, beside the same work written naively
+	@tools/venv bench
+	@.venv/bin/python -m bench.peers --storage cluster $(BENCH)
 
 .PHONY: bench-relay
 bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 
 from bench.maildir import p, rows
 from bench.smtp_client import RECIPIENT, send
+from bench.tree import cpu_seconds, pss_mb
 from tests.command import ENVIRONMENT
 from tests.servers.fixtures import running_postfix
 from tests.servers.postfix import USER, smtp_source
@@ -134,14 +135,14 @@ def _postfix(running: ExitStack, folder: Path) -> Server:
 def _measure(server: Server, load: str, sessions: int, mails: int) -> Facts:
     server.clear()
     os.sync()
-    cpu, started, seconds, refusals = _cpu_seconds(server.pid()), time.perf_counter(), [], 0
+    cpu, started, seconds, refusals = cpu_seconds(server.pid()), time.perf_counter(), [], 0
     if load == "smtp-source":
         smtp_source(server.port, RECIPIENT, mails=mails, sessions=sessions, length=10_240)
     else:
         sent = send(server.port, mails=mails, sessions=sessions, kept=load.endswith("kept"))
         seconds, refusals = sent.seconds, len(sent.refusals)
     accepted = time.perf_counter() - started
-    rss = _rss_mb(server.pid())
+    rss = round(pss_mb(server.pid()))
     wait_until(lambda: server.delivered() >= mails - refusals, "all mails to be delivered", 300)
     delivered = time.perf_counter() - started
     return {
@@ -153,7 +154,7 @@ def _measure(server: Server, load: str, sessions: int, mails: int) -> Facts:
         "accepted_per_second": round(mails / accepted, 1),
         "delivered_per_second": round(mails / delivered, 1),
         **{f"p{share}_ms": round(p(seconds, share) * 1e3, 1) for share in (50, 95, 99) if seconds},
-        "cpu_ms_per_mail": round((_cpu_seconds(server.pid()) - cpu) / mails * 1e3, 2),
+        "cpu_ms_per_mail": round((cpu_seconds(server.pid()) - cpu) / mails * 1e3, 2),
         "rss_mb": rss,
     }
 
@@ -180,41 +181,6 @@ def _show(pair: list[Facts]) -> None:
 def _verdict(ratio: float, target: tuple[str, float]) -> str:
     met = ratio >= target[1] if target[0] == ">=" else ratio <= target[1]
     return "met" if met else "NOT MET"
-
-
-def _rss_mb(pid: int) -> int:
-    """Return the resident memory of a process and all below it, what they share counted once."""
-    kilobytes = 0
-    for one in _tree(pid):
-        with suppress(OSError):  # it ended meanwhile
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text().split()
-            kilobytes += int(rollup[rollup.index("Pss:") + 1])
-    return kilobytes // 1000
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return what a process and all below it have used, those that ended included."""
-    ticks = 0
-    for one in _tree(pid):
-        with suppress(OSError):
-            ticks += sum(map(int, _stat(one)[11:15]))  # utime, stime, and the same of children that ended
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _tree(pid: int) -> list[int]:
-    below: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            below.setdefault(int(_stat(int(path.name))[1]), []).append(int(path.name))
-    found = [pid]
-    for one in found:
-        found += below.get(one, [])
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the state on: proc(5)'s third."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def to_a_row(root: Path, *, mails: int, pause_seconds: float) -> Facts:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,23 @@ def show(figures: Sequence[Figure]) -> None:
 
 def write(figures: Sequence[Figure], path: Path) -> None:
     """Write the figures as JSON, with the machine that they are of."""
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    facts = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
+    command = " ".join([f"python -m {_program()}", *sys.argv[1:]])
+    facts = {"command": command, "machine": machine(), "figures": [asdict(figure) for figure in figures]}
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """Return what figures depend on and no command says."""
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
+
+
+def _program() -> str:
+    """Return the bench that runs, as `python -m` knows it."""
+    return (
+        Path(sys.argv[0])
+        .resolve()
+        .relative_to(Path(__file__).parents[1])
+        .with_suffix("")
+        .as_posix()
+        .replace("/", ".")
+    )

@@ -172,6 +172,12 @@ class Dovecot:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """Return the first process of the running server."""
+        assert self._server is not None
+        return self._server.pid
+
+    @property
     def ca(self) -> Path:
         """Return the CA that signed the server's certificate."""
         return self.root / "ca.pem"

@@ -1,0 +1,1 @@
+"""Programs around peers that are libraries; each is run as `python FILE PORT USER PASSWORD FOLDER`."""
