@@ -31,6 +31,8 @@ UPGRADE ?=
 SECONDS ?= 60
 FUZZ_SEEDS ?= $(if $(POSTROOM_CORPUS),$(wildcard $(POSTROOM_CORPUS)/*/))
 export PYTHON
+# A test starts postroom hundreds of times: each start would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Order matters under -j: two pips in one environment would step on each other, so `dev` waits for `app`.
 .PHONY: app dev packages cluster-packages peer-packages

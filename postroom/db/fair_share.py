@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import exists, literal, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Integer, Select, Table, bindparam, exists, or_, select
+from sqlalchemy.orm import Session
 
 from postroom.core.orgs import by_org
 from postroom.db.ids import NOBODY
@@ -61,35 +62,45 @@ def _next_orgs(session: Session, state: WorkState, now: datetime, *, after: UUID
 
 
 def _orgs_behind(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:
-    """Return the orgs with work due in the order of their ids.
-
-    The index is stepped through org by org, so a million rows of one cost as little as one row.
-    """
-
-    def next_org(last: Any) -> Any:
-        work = aliased(Work)
-        following = select(work.org_id).where(work.state == state, work.org_id > last)
-        return following.order_by(work.org_id).limit(1).scalar_subquery()
-
-    ring = select(next_org(literal(after, Work.org_id.type)).label("org_id")).cte("ring", recursive=True)
-    ring = ring.union_all(select(next_org(ring.c.org_id)).where(ring.c.org_id.is_not(None)))
-    work = aliased(Work)
-    has_due = exists().where(work.org_id == ring.c.org_id, *_is_due(work, state, now))
-    found = select(ring.c.org_id).where(ring.c.org_id.is_not(None), has_due).limit(most)
-    return list(session.scalars(found))
+    """Return the orgs with work due in the order of their ids."""
+    wanted = {"state": state, "now": now, "after": after, "most": most}
+    return list(session.execute(_ring_of_orgs(), wanted).scalars())
 
 
 def _due_of(session: Session, state: WorkState, org_id: UUID, now: datetime, *, most: int) -> Sequence[Work]:
-    due = (
-        select(Work)
-        .where(Work.org_id == org_id, *_is_due(Work, state, now))
-        .order_by(Work.due_at, Work.message_id)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    return session.scalars(due).all()
+    wanted = {"state": state, "now": now, "org": org_id, "most": most}
+    return session.scalars(_longest_due(), wanted).all()
 
 
-def _is_due(work: Any, state: WorkState, now: datetime) -> tuple[Any, ...]:
+@cache
+def _ring_of_orgs() -> Select[Any]:
+    """Return the query for orgs with work due; made once, for making it costs more than running it.
+
+    The index is stepped through org by org, so a million rows of one cost as little as one row.
+    """
+    work = cast("Table", Work.__table__)
+
+    def next_org(last: Any) -> Any:
+        one = work.alias()
+        following = select(one.c.org_id).where(one.c.state == bindparam("state"), one.c.org_id > last)
+        return following.order_by(one.c.org_id).limit(1).scalar_subquery()
+
+    after = bindparam("after", type_=work.c.org_id.type)
+    ring = select(next_org(after).label("org_id")).cte("ring", recursive=True)
+    ring = ring.union_all(select(next_org(ring.c.org_id)).where(ring.c.org_id.is_not(None)))
+    has_due = exists().where(work.c.org_id == ring.c.org_id, *_is_due(work.c))
+    found = select(ring.c.org_id).where(ring.c.org_id.is_not(None), has_due)
+    return found.limit(bindparam("most", type_=Integer()))
+
+
+@cache
+def _longest_due() -> Select[Work]:
+    mine = (Work.org_id == bindparam("org"), *_is_due(Work))
+    in_turn = select(Work).where(*mine).order_by(Work.due_at, Work.message_id)
+    return in_turn.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
+
+
+def _is_due(work: Any) -> tuple[Any, ...]:
+    now = bindparam("now", type_=Work.due_at.type)
     is_free = or_(work.leased_until.is_(None), work.leased_until <= now)
-    return (work.state == state, work.due_at <= now, is_free)
+    return (work.state == bindparam("state"), work.due_at <= now, is_free)

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from postroom.core.lifecycle import Status
 from postroom.db.advancing import advance_all
@@ -51,17 +66,29 @@ def finish(session: Session, org_id: UUID, some: Sequence[Extracted], now: datet
 
 def hold(session: Session, org_id: UUID, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    ours = (Work.org_id == org_id, *still_theirs(held))
-    touched = update(Work).where(*ours).values(holder=Work.holder).returning(Work.message_id)
-    return set(session.scalars(touched))
+    tokens = [(claim.message_id, claim.token) for claim in held]
+    ids = [message_id for message_id, _ in tokens]
+    return set(session.execute(_touching(), {"org": org_id, "ids": ids, "tokens": tokens}).scalars())
+
+
+@cache
+def _touching() -> ReturningUpdate[Any]:
+    """Return the statement that holds work rows; made once, for making it costs more than running it."""
+    work = cast("Table", Work.__table__)
+    theirs = _still_theirs(work.c, bindparam("ids", expanding=True), bindparam("tokens", expanding=True))
+    ours = update(work).where(work.c.org_id == bindparam("org"), *theirs)
+    return ours.values(holder=work.c.holder).returning(work.c.message_id)
 
 
 def still_theirs(held: Iterable[Claim | Owed]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions on the work rows of claims that are still their holders'."""
     tokens = [(claim.message_id, claim.token) for claim in held]
+    return _still_theirs(Work, [message_id for message_id, _ in tokens], tokens)
+
+
+def _still_theirs(work: Any, ids: Any, tokens: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # The ids alone say where to look: SQLite uses no index for pairs.
-    ids = [message_id for message_id, _ in tokens]
-    return Work.message_id.in_(ids), tuple_(Work.message_id, Work.token).in_(tokens)
+    return work.message_id.in_(ids), tuple_(work.message_id, work.token).in_(tokens)
 
 
 def owed(
@@ -82,7 +109,7 @@ def owed(
 def owe(session: Session, announcements: Sequence[Mapping[str, Any]]) -> None:
     """Write announcements that are owed."""
     if announcements:
-        session.execute(insert(Outbox), list(announcements))
+        session.execute(insert(cast("Table", Outbox.__table__)), list(announcements))
 
 
 def close_or_owe(session: Session, org_id: UUID, message_ids: Collection[UUID], now: datetime) -> None:
@@ -91,25 +118,53 @@ def close_or_owe(session: Session, org_id: UUID, message_ids: Collection[UUID], 
     The caller holds their work rows, and the session acts for their org.
     """
     session.flush()
-    mine = (Outbox.org_id == org_id, Outbox.message_id.in_(message_ids), Outbox.announced_at.is_(None))
-    next_at = select(Outbox.message_id, func.min(Outbox.due_at)).where(*mine).group_by(Outbox.message_id)
     waiting: dict[datetime, list[UUID]] = defaultdict(list)
-    for message_id, due_at in session.execute(next_at):
+    for message_id, due_at in session.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)}):
         waiting[due_at].append(message_id)
     for due_at, some in waiting.items():
-        waits = {"state": WorkState.OWED, "due_at": due_at, "holder": None, "leased_until": None}
-        session.execute(update(Work).where(Work.message_id.in_(some)).values(**waits))
+        session.execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
     ended = set(message_ids).difference(*waiting.values())
     if ended:
-        session.execute(delete(Work).where(Work.message_id.in_(ended)))
+        session.execute(_ending(), {"ids": list(ended)})
+
+
+@cache
+def _still_owed() -> Select[Any]:
+    outbox = cast("Table", Outbox.__table__).c
+    theirs = outbox.message_id.in_(bindparam("ids", expanding=True))
+    mine = (outbox.org_id == bindparam("org"), theirs, outbox.announced_at.is_(None))
+    return select(outbox.message_id, func.min(outbox.due_at)).where(*mine).group_by(outbox.message_id)
+
+
+@cache
+def _waiting_for_the_next() -> Update:
+    work = cast("Table", Work.__table__)
+    waits: dict[str, Any] = {
+        "state": WorkState.OWED,
+        "due_at": bindparam("next_at"),
+        "holder": None,
+        "leased_until": None,
+    }
+    return update(work).where(work.c.message_id.in_(bindparam("ids", expanding=True))).values(**waits)
+
+
+@cache
+def _ending() -> Delete:
+    work = cast("Table", Work.__table__)
+    return delete(work).where(work.c.message_id.in_(bindparam("ids", expanding=True)))
 
 
 def _stored(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, list[Any]]:
     """Return those that are STORED, with the attempts that failed before."""
-    mine = (InboundMessage.org_id == org_id, InboundMessage.id.in_(message_ids))
-    columns = select(InboundMessage.id, InboundMessage.error_json)
-    rows = session.execute(columns.where(*mine, InboundMessage.status == Status.STORED))
+    rows = session.execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
     return {message_id: failed_attempts(error) for message_id, error in rows}
+
+
+@cache
+def _in_stored() -> Select[Any]:
+    message = cast("Table", InboundMessage.__table__).c
+    mine = (message.org_id == bindparam("org"), message.id.in_(bindparam("ids", expanding=True)))
+    return select(message.id, message.error_json).where(*mine, message.status == Status.STORED)
 
 
 def failed_attempts(error_json: Mapping[str, Any] | None) -> list[Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Delete, Select, Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from postroom.db.ids import new_id
@@ -31,7 +32,7 @@ def write_ledgers(
     A document that an earlier run wrote for the same part and bytes keeps its row and id.
     """
     message_ids = [each.claim.message_id for each in some]
-    session.execute(delete(Part).where(Part.org_id == org_id, Part.message_id.in_(message_ids)))
+    session.execute(_forgetting_parts(), {"org": org_id, "ids": message_ids})
     before = _before(session, org_id, message_ids)
     stale = set(before.values())
     written = []
@@ -54,15 +55,28 @@ def write_ledgers(
 def _before(
     session: Session, org_id: UUID, message_ids: Sequence[UUID]
 ) -> dict[tuple[UUID, str, str | None], UUID]:
-    columns = select(Document.message_id, Document.part_path, Document.sha256, Document.id)
-    mine = (Document.org_id == org_id, Document.message_id.in_(message_ids))
-    found = session.execute(columns.where(*mine))
+    found = session.execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
     return {(message_id, path, sha256): row_id for message_id, path, sha256, row_id in found}
+
+
+@cache
+def _forgetting_parts() -> Delete:
+    """Return the statement that empties ledgers; made once, for making it costs more than running it."""
+    part = cast("Table", Part.__table__)
+    mine = (part.c.org_id == bindparam("org"), part.c.message_id.in_(bindparam("ids", expanding=True)))
+    return delete(part).where(*mine)
+
+
+@cache
+def _documents_before() -> Select[Any]:
+    document = cast("Table", Document.__table__).c
+    mine = (document.org_id == bindparam("org"), document.message_id.in_(bindparam("ids", expanding=True)))
+    return select(document.message_id, document.part_path, document.sha256, document.id).where(*mine)
 
 
 def _insert(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
     if rows:
-        session.execute(insert(table), rows)
+        session.execute(insert(cast("Table", table.__table__)), rows)
 
 
 def _columns(claim: Claim, part: LedgerPart) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from postroom.core.routing import is_slug
@@ -94,6 +96,18 @@ class SqlDirectory:
         """Return all orgs by slug."""
         with self._database.read() as session:
             return [_entry(session, row) for row in session.scalars(select(OrgRow).order_by(OrgRow.slug))]
+
+
+def slug_of(session: Session, org_id: UUID) -> str:
+    """Return the slug of an org that is there."""
+    slug: str = session.execute(_slug(), {"org": org_id}).scalar_one()
+    return slug
+
+
+@cache
+def _slug() -> Select[Any]:
+    org = cast("Table", OrgRow.__table__).c
+    return select(org.slug).where(org.id == bindparam("org"))
 
 
 def _resolved(session: Session, slugs: Sequence[str]) -> dict[str, Org]:

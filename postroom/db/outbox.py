@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import Select, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.announcement import Announcement
@@ -15,7 +16,8 @@ from postroom.db.engine import Database
 from postroom.db.fair_share import OrgRing
 from postroom.db.finishing import close_or_owe, hold
 from postroom.db.machinery import Outbox, Work
-from postroom.db.models import Document, InboundMessage, OrgRow
+from postroom.db.models import Document, InboundMessage
+from postroom.db.orgs import slug_of
 from postroom.db.outcomes import Told
 from postroom.db.scopes import acting_for
 from postroom.db.values import Owed, Untold, WorkState
@@ -65,23 +67,29 @@ def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
 
 def _owed(session: Session, org_id: UUID, some: Sequence[Work], now: datetime) -> list[Owed]:
     """Return what is owed and due of one org's messages, the longest owed first."""
-    slug = session.scalars(select(OrgRow.slug).where(OrgRow.id == org_id)).one()
-    message = and_(InboundMessage.org_id == Outbox.org_id, InboundMessage.id == Outbox.message_id)
-    document = and_(Document.org_id == Outbox.org_id, Document.id == Outbox.document_id)
-    due = (
-        select(Outbox, InboundMessage.source_message_id, Document)
-        .join(InboundMessage, message)
-        .outerjoin(Document, document)
-        .where(Outbox.org_id == org_id, Outbox.message_id.in_([work.message_id for work in some]))
-        .where(Outbox.announced_at.is_(None), Outbox.due_at <= now)
-        .order_by(Outbox.due_at, Outbox.id)
-    )
+    slug = slug_of(session, org_id)
     with acting_for(session, org_id):
-        rows = session.execute(due).all()
+        wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
+        rows = session.execute(_due_now(), wanted).all()
     found: dict[UUID, list[Announcement]] = {work.message_id: [] for work in some}
     for row, source_message_id, its_document in rows:
         found[row.message_id].append(_announcement(row, slug, source_message_id, its_document))
     return [Owed(work.message_id, org_id, work.token, tuple(found[work.message_id])) for work in some]
+
+
+@cache
+def _due_now() -> Select[Outbox, str, Document]:
+    """Return the query for what is to be announced; made once, for making it costs more than running it."""
+    message = and_(InboundMessage.org_id == Outbox.org_id, InboundMessage.id == Outbox.message_id)
+    document = and_(Document.org_id == Outbox.org_id, Document.id == Outbox.document_id)
+    mine = (Outbox.org_id == bindparam("org"), Outbox.message_id.in_(bindparam("ids", expanding=True)))
+    return (
+        select(Outbox, InboundMessage.source_message_id, Document)
+        .join(InboundMessage, message)
+        .outerjoin(Document, document)
+        .where(*mine, Outbox.announced_at.is_(None), Outbox.due_at <= bindparam("now"))
+        .order_by(Outbox.due_at, Outbox.id)
+    )
 
 
 def _announcement(row: Outbox, slug: str, source_message_id: str, document: Document | None) -> Announcement:

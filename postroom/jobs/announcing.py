@@ -15,28 +15,30 @@ from postroom.errors import LeaseLost
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
+from postroom.jobs.portion import Portion
 from postroom.pipeline.announce import tell
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
-_ANNOUNCED_AT_ONCE = 20
 _TOGETHER_SECONDS = 0.05
 
 
 def announce_due(house: House) -> int:
     """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
-    taken = 0
+    taken, portion = 0, Portion()
     while not house.stopping.is_set() and not house.work_until.is_over:
         seconds = house.pace.lease_seconds
         claimed = house.outbox.claim(
-            limit=_ANNOUNCED_AT_ONCE, holder=house.holder, lease_seconds=seconds, now=house.now()
+            limit=portion.size, holder=house.holder, lease_seconds=seconds, now=house.now()
         )
+        began = time.monotonic()
         if claimed:
             reach("announce.claimed")
         with kept(partial(_renew_owed, claimed, house), lease_seconds=seconds):
             for _org_id, some in by_org(claimed, lambda each: each.org_id):
                 taken += _announce(some, house)
-        if len(claimed) < _ANNOUNCED_AT_ONCE:
+        if len(claimed) < portion.size:
             break
+        portion.done(len(claimed), time.monotonic() - began)
     return taken
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from queue import SimpleQueue
 
 import structlog
 
-from postroom.core.orgs import by_org
 from postroom.core.retry import pause_seconds
 from postroom.db.outcomes import Extracted
 from postroom.db.values import Claim
@@ -20,14 +19,14 @@ from postroom.errors import LeaseLost, TransientError
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
+from postroom.jobs.portion import Portion
 from postroom.jobs.records import as_record
+from postroom.jobs.together import Together
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
-_CLAIMED_AT_ONCE: Final = 20
-_TOGETHER_SECONDS: Final = 0.05  # what is done waits so long for others to commit with
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +45,18 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     `until_empty` goes on until nothing is due, or the house's time is over.  An outage puts the claims back
     unharmed and is raised after the batch, so that nobody spins.
     """
-    tally = Tally()
-    # Where the time is measured out, each worker finishes one message and begins no other.
-    at_once = house.pace.workers if house.work_until.is_finite else _CLAIMED_AT_ONCE
+    tally, portion = Tally(), Portion()
     while not house.stopping.is_set() and not house.work_until.is_over:
         claims = house.workbench.claim(
-            limit=at_once,
+            # Where the time is measured out, each worker finishes one message and begins no other.
+            limit=house.pace.workers if house.work_until.is_finite else portion.size,
             holder=house.holder,
             lease_seconds=house.pace.lease_seconds,
             now=house.now(),
         )
+        began = time.monotonic()
         tally += extract_claims(claims, house)
+        portion.done(len(claims), time.monotonic() - began)
         if not claims or not until_empty:
             break
     return tally
@@ -70,11 +70,14 @@ def extract_claims(claims: Sequence[Claim], house: House) -> Tally:
     if not claims:
         return Tally()
     renew = partial(_renew_claims, claims, house)
+    finished = SimpleQueue[Future[Outcome]]()
     with (
         ThreadPoolExecutor(house.pace.workers, thread_name_prefix="extract") as workers,
         kept(renew, lease_seconds=house.pace.lease_seconds),
     ):
-        return _conclude({workers.submit(_attempt, claim, house) for claim in claims}, house)
+        for claim in claims:
+            workers.submit(_attempt, claim, house).add_done_callback(finished.put)
+        return _conclude(claims, finished, house)
 
 
 def _renew_claims(claims: Sequence[Claim], house: House) -> None:
@@ -97,14 +100,13 @@ def _attempt(claim: Claim, house: House) -> Outcome:
     return Outcome(claim, extracted, ms=round((time.monotonic() - started) * 1000, 1))
 
 
-def _conclude(running: set[Future[Outcome]], house: House) -> Tally:
-    """Write down what the workers find, as it comes; raise the first outage once all have ended."""
+def _conclude(claims: Sequence[Claim], finished: SimpleQueue[Future[Outcome]], house: House) -> Tally:
+    """Write down what the workers find, an org's together; raise the first outage once all have ended."""
     tally, outages = Tally(), list[TransientError]()
-    while running:
-        done, running = wait(running, timeout=_TOGETHER_SECONDS)
-        if not done:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-        for _org_id, some in by_org((future.result() for future in done), lambda each: each.claim.org_id):
+    together = Together[Outcome](claim.org_id for claim in claims)
+    for _ in claims:
+        outcome = finished.get().result()
+        for some in together.add(outcome.claim.org_id, outcome):
             try:
                 tally += _write_down(some, house)
             except TransientError as error:
