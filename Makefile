@@ -92,7 +92,7 @@ crash: dev cluster-packages ## Kill postroom at every failpoint and at random mo
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
 
 # One after the other, also under -j: they measure the machine.
-BENCHES := peers parse imap mailboxes maildir relay s3 scale flood
+BENCHES := peers peers-cluster growth memory latency idle parse imap mailboxes relay s3 scale flood
 .PHONY: bench
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
@@ -130,7 +130,23 @@ bench-mailboxes: dev packages ## Measure 1,000 mailboxes on two hosts, and the f
 
 .PHONY: bench-maildir
 bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir are seen
-	@.venv/bin/python -m bench.maildir
+	@.venv/bin/python -m bench.latency seen burst backlog maildir $(BENCH)
+
+.PHONY: bench-latency
+bench-latency: dev packages ## The same, and from APPEND to a row while `run` rests in IDLE (BENCH="--seconds 5 --share 0.02")
+	@.venv/bin/python -m bench.latency $(BENCH)
+
+.PHONY: bench-growth
+bench-growth: dev packages ## Measure a mail in mailboxes of 1,000 to 50,000 and beside a million rows (BENCH="--mails 50 400 --rounds 1 --rows 20000")
+	@.venv/bin/python -m bench.growth $(BENCH)
+
+.PHONY: bench-memory
+bench-memory: dev packages ## Measure the most memory of a fetch: mixed mails, one of 100 MB, 50,000 small ones
+	@.venv/bin/python -m bench.memory $(BENCH)
+
+.PHONY: bench-idle
+bench-idle: dev packages ## Measure a fetch with nothing new, and an idle `run` with 20 mailboxes
+	@.venv/bin/python -m bench.idle $(BENCH)
 
 .PHONY: fuzz
 fuzz: dev ## Throw damaged mail at the parsers for SECONDS=60 each, led by what the code does with it

@@ -1,4 +1,4 @@
-"""How soon and how cheaply a Maildir's mails are seen: `make bench-maildir`.
+"""How soon and how cheaply a Maildir's mails are seen; bench.latency runs it.
 
 Each figure stands beside that of a bare peer in the same run; on a machine with other work only the ratio
 of the two means anything.
@@ -7,22 +7,19 @@ of the two means anything.
 from __future__ import annotations
 
 import os
-import sqlite3
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from bench.report import Figure, percentile
 from postroom import maildir
 from postroom.config.load import load
 from postroom.config.settings import MaildirFolder
@@ -38,20 +35,10 @@ MAIL = (
     b"Content-Transfer-Encoding: base64\n\nJVBERi0xLjQK" + b"QUJD" * 1000 + b"\n"
 )
 Answer = TypeVar("Answer")
-ADDRESS = "orders+{org}@in.test"
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-maildir-") as root:
-        print(f"on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, in {root}")
-        pick_up(Path(root) / "pick-up", mails=300)
-        burst(Path(root) / "burst", mails=20_000)
-        backlog(Path(root) / "backlog", mails=100_000)
-        to_a_row(Path(root) / "row", mails=400, pause_seconds=0.05)
-
-
-def pick_up(root: Path, *, mails: int) -> None:
-    """Rename mails into new/ one by one; stop the clock when our scan has them."""
+def pick_up(root: Path, *, mails: int) -> Iterator[Figure]:
+    """Rename mails into new/ one by one; stop the clock when our scan has read and hashed them."""
     maildir.create(root)
     seen: dict[str, float] = {}
     told: dict[str, float] = {}
@@ -70,10 +57,15 @@ def pick_up(root: Path, *, mails: int) -> None:
     bare.stop()
     bare.join()
     ours, theirs = ([at[name] - sent[name] for name in sent if name in at] for at in (seen, told))
-    show("rename -> in a batch, read and hashed", ours, "bare watchdog callback", theirs)
+    for share in (0.50, 0.95, 0.99):
+        bare_ms = f"{percentile(theirs, share) * 1e3:.1f} ms until a bare watchdog callback"
+        most = 5.0 if share == 0.99 else None
+        yield Figure(
+            f"rename to seen, p{share * 100:.0f}", percentile(ours, share) * 1e3, "ms", bare_ms, most
+        )
 
 
-def burst(root: Path, *, mails: int) -> None:
+def burst(root: Path, *, mails: int) -> Iterator[Figure]:
     """Rename very many at once while our scan and settling go on; none may be missed."""
     maildir.create(root)
     for number in range(mails):
@@ -87,13 +79,12 @@ def burst(root: Path, *, mails: int) -> None:
         wait_until(lambda: len(seen) == mails, "the burst to be seen", 600)
     took = time.perf_counter() - started
     left = len(list((root / "new").iterdir()))
-    print(
-        f"burst of {mails:,} renames ({renamed:.1f} s): missed {mails - len(seen)}, left in new/ {left}; "
-        f"all read, hashed and unlinked after {took:.1f} s ({mails / took:,.0f}/s)"
-    )
+    note = f"{mails:,} renames in {renamed:.1f} s; {left} left in new/"
+    yield Figure("burst, missed", mails - len(seen), "mails", note, at_most=0)
+    yield Figure("burst, taken", mails / took, "mails/s", "read, hashed and unlinked")
 
 
-def backlog(root: Path, *, mails: int) -> None:
+def backlog(root: Path, *, mails: int) -> Iterator[Figure]:
     """Look at a folder with a backlog: all of it known already, and all of it new."""
     maildir.create(root)
     for number in range(mails):
@@ -101,38 +92,17 @@ def backlog(root: Path, *, mails: int) -> None:
     bare, names = timed(lambda: os.listdir(root / "new"))  # noqa: PTH208  (the bare peer)
     listed, _ = timed(lambda: maildir.listing(root, "new"))
     first, batch = timed(lambda: next(source(root).batches(MemoryInRam(), limit=1000)))
-    print(
-        f"{len(names):,} files in new/: bare listdir {bare * 1e3:.0f} ms; sorted and sifted "
-        f"{listed * 1e3:.0f} ms ({listed / bare:.1f} x); "
-        f"first batch of {len(batch.fetched)} after {first * 1e3:.0f} ms"
-    )
-    memory_mb = [first_batch_rss_mb(root)]
+    note = f"{len(names):,} files in new/"
+    yield Figure("backlog, bare listdir", bare * 1e3, "ms", note)
+    yield Figure("backlog, sorted and sifted", listed * 1e3, "ms", at_most=150.0)
+    yield Figure(f"backlog, first batch of {len(batch.fetched)}", first * 1e3, "ms")
+    large_mb = first_batch_rss_mb(root)
     for path in sorted((root / "new").iterdir())[1000:]:
         path.unlink()
-    memory_mb.append(first_batch_rss_mb(root))
-    print(
-        f"peak RSS of a process that takes the first batch: {memory_mb[0]:.1f} MB, "
-        f"and {memory_mb[1]:.1f} MB with 1,000 files"
+    small_mb = first_batch_rss_mb(root)
+    yield Figure(
+        "backlog, memory", large_mb, "MB", f"peak until the first batch; {small_mb:.1f} with 1,000 files"
     )
-
-
-def to_a_row(root: Path, *, mails: int, pause_seconds: float) -> None:
-    """Let `postroom run` work, and compare the time of each rename with that of its document row."""
-    maildir.create(root / "Maildir")
-    config = root / "postroom.toml"
-    config.write_text(
-        f'state_dir = "{root}/state"\n[orgs]\naddress = "{ADDRESS}"\n[org.acme]\n'
-        f'[maildir.intake]\npath = "{root}/Maildir"\n'
-    )
-    sent: dict[str, datetime] = {}
-    with running(config):
-        for number in range(mails):
-            maildir.deliver(root / "Maildir", MAIL % number)
-            sent[f"<{number}@bench.test>"] = datetime.now(UTC)
-            time.sleep(pause_seconds)
-        wait_until(lambda: len(rows(root)) == mails, "every mail to become a document", 120)
-    took = [(at - sent[message_id]).total_seconds() for message_id, at in rows(root)]
-    show(f"rename -> document row, at {1 / pause_seconds:.0f} mails/s", took)
 
 
 # --- what is used above -------------------------------------------------------------------------------
@@ -204,49 +174,7 @@ def first_batch_rss_mb(root: Path) -> float:
     return int(done.stdout) / 1024
 
 
-@contextmanager
-def running(config: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "postroom", "-c", str(config), "run"]
-    with (config.parent / "log").open("wb") as log:
-        service = subprocess.Popen(command, stderr=log)
-        try:
-            wait_until((config.parent / "state" / "postroom.db").exists, "postroom to start", 60)
-            time.sleep(3)  # the first poll of an empty folder is no part of the figure
-            yield
-        finally:
-            service.terminate()
-            service.wait(60)
-
-
-def rows(root: Path) -> list[tuple[str, datetime]]:
-    with sqlite3.connect(f"file:{root}/state/postroom.db?mode=ro", uri=True) as database:
-        found = database.execute(
-            "select m.source_message_id, d.created_at"
-            " from document d join inbound_message m on m.id = d.message_id"
-        ).fetchall()
-    return [(message_id, datetime.fromisoformat(at).replace(tzinfo=UTC)) for message_id, at in found]
-
-
 def timed(act: Callable[[], Answer]) -> tuple[float, Answer]:
     started = time.perf_counter()
     answer = act()
     return time.perf_counter() - started, answer
-
-
-def show(what: str, seconds: Sequence[float], peer: str = "", peers: Sequence[float] = ()) -> None:
-    words = f"{what}: {spread(seconds)}, n = {len(seconds)}"
-    if peers:
-        words += f"; {peer}: {spread(peers)} ({p(seconds, 99) / p(peers, 99):.1f} x at p99)"
-    print(words)
-
-
-def spread(seconds: Sequence[float]) -> str:
-    return ", ".join(f"p{share} {p(seconds, share) * 1e3:.1f} ms" for share in (50, 95, 99))
-
-
-def p(seconds: Sequence[float], share: int) -> float:
-    return statistics.quantiles(seconds, n=100, method="inclusive")[share - 1]
-
-
-if __name__ == "__main__":
-    main()

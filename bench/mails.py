@@ -55,6 +55,12 @@ def small(count: int, seed: int = 1) -> Iterator[Mail]:
         yield _mail(number, "small", seed)
 
 
+def orders(count: int, seed: int = 1) -> Iterator[Mail]:
+    """Yield mails with a PDF of 4 KB."""
+    for number in range(count):
+        yield _mail(number, "order", seed)
+
+
 def single(megabytes: int, seed: int = 1) -> Mail:
     """Return one mail of about that size, with one document."""
     draft = _Draft(0, seed, f"single{megabytes}")
@@ -143,6 +149,7 @@ _PARTS: Final[dict[str, Callable[[_Draft], list[bytes]]]] = {
     "large": partial(_pdf_part, smallest=2_000_000, largest=10_000_000),
     "sheet": _sheet_part,
     "html": _html_part,
+    "order": lambda draft: [draft.attached(f"{draft.number}.pdf", "application/pdf", _pdf(draft, 4_000))],
     "text": _nothing,
     "small": _nothing,
 }

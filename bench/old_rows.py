@@ -1,21 +1,25 @@
-"""What a mail costs where a million others lie already, against ten thousand."""
+"""What a mail costs where a million others lie already, against ten thousand, in both databases."""
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from bench.report import Figure, median
-from tests.databases import migrated
+from tests.databases import fresh_sqlite, migrated
 from tests.house import PDF, Postroom
 from tests.mailbox import mail
 from tests.servers.fixtures import running_postgres
 from tests.servers.postgres import Postgres
 
-_FEW, _MANY = 10_000, 1_000_000
+_FEW: Final = 10_000
 _ROUNDS, _MAILS = 12, 50
 _ID: Final = "(lpad(to_hex(1700000000000 + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid"
 _MESSAGES: Final = f"""
@@ -43,34 +47,61 @@ FROM generate_series(1, %s) AS n, org AS o WHERE o.slug = 'acme'
 """
 
 
-def cost_of_old_rows() -> Iterator[Figure]:
+def cost_of_old_rows(many: int = 1_000_000) -> Iterator[Figure]:
     """Yield the time of a mail, from its mailbox to its announcement, with few and with many old rows.
 
-    Both databases are on one server and are measured in turns, so that what else the machine does hits both.
+    Both databases of a kind are measured in turns, so that what else the machine does hits both.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _compared("SQLite", partial(_sqlite_room, Path(folder)), many)
     with running_postgres(fsync=True) as server, tempfile.TemporaryDirectory() as folder:
-        rooms = {count: _room(server, Path(folder), count) for count in (_FEW, _MANY)}
-        costs: dict[int, list[float]] = {count: [] for count in rooms}
-        for number in range(_ROUNDS):
-            for count, room in rooms.items():
-                costs[count].append(_round(room, number))
-        for room in rooms.values():
-            room.database.close()
-    few, many = (median(each[1:]) for each in costs.values())  # the first round warms up
-    yield Figure(f"a mail with {_FEW:,} rows", few, "ms", "taken, taken apart, announced")
-    yield Figure(f"a mail with {_MANY:,} rows", many, "ms")
-    yield Figure("many against few", many / few, "times", "should be below 1.3")
+        yield from _compared("PostgreSQL", partial(_postgres_room, server, Path(folder)), many)
 
 
-def _room(server: Postgres, folder: Path, rows: int) -> Postroom:
+def _compared(kind: str, make: Callable[[int], Postroom], many: int) -> Iterator[Figure]:
+    rooms = {count: make(count) for count in (_FEW, many)}
+    costs: dict[int, list[float]] = {count: [] for count in rooms}
+    for number in range(_ROUNDS):
+        for count, room in rooms.items():
+            costs[count].append(_round(room, number))
+    for room in rooms.values():
+        room.database.close()
+    cheap, dear = (median(each[1:]) for each in costs.values())  # the first round warms up
+    yield Figure(f"{kind}, a mail with {_FEW:,} rows", cheap, "ms", "taken, taken apart, announced")
+    yield Figure(f"{kind}, a mail with {many:,} rows", dear, "ms")
+    yield Figure(f"{kind}, many against few", dear / cheap, "x", at_most=1.3)
+
+
+def _postgres_room(server: Postgres, folder: Path, rows: int) -> Postroom:
     name = server.make_database(migrated)
-    place = folder / str(rows)
-    place.mkdir()
-    room = Postroom(place, database_url=server.url(name))
+    room = _room(folder / str(rows), server.url(name))
     for statement in (_MESSAGES, _DOCUMENTS, _SIGHTINGS):
         server.execute(statement, [rows], database=name)
     server.execute("VACUUM ANALYZE", database=name)
     return room
+
+
+def _sqlite_room(folder: Path, rows: int) -> Postroom:
+    """Return the same with SQLite, whose UUIDs are hex digits and whose times are text."""
+    place = folder / str(rows)
+    place.mkdir()
+    room = _room(place, fresh_sqlite(place))
+    with closing(sqlite3.connect(place / "postroom.db")) as database, database:
+        database.create_function("md5", 1, lambda text: hashlib.md5(text.encode()).hexdigest())
+        database.create_function("now", 0, lambda: "2025-01-01 00:00:00.000000")
+        for statement in (_MESSAGES, _DOCUMENTS, _SIGHTINGS):
+            insert, _, select = statement.partition("SELECT")
+            series = "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < ?)"
+            select = select.replace("generate_series(1, %s) AS n", "series")
+            select = select.replace(_ID, "printf('%012x70008000%012x', 1700000000000 + n, n)")
+            select = select.replace("n::text", "CAST(n AS text)")
+            database.execute(f"{insert} {series} SELECT {select}", (rows,))
+    return room
+
+
+def _room(place: Path, url: str) -> Postroom:
+    place.mkdir(exist_ok=True)
+    return Postroom(place, database_url=url)
 
 
 def _round(room: Postroom, number: int) -> float:

@@ -11,21 +11,19 @@ import json
 import os
 import pwd
 import smtplib
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.maildir import p, rows
+from bench.latency import delays
+from bench.mails import ADDRESS, ORGS, Mail, orders
+from bench.report import percentile
 from bench.smtp_client import RECIPIENT, send
 from bench.tree import cpu_seconds, pss_mb
-from tests.command import ENVIRONMENT
 from tests.servers.fixtures import running_postfix
 from tests.servers.postfix import USER, smtp_source
 from tests.servers.relay_process import relay_process
@@ -153,7 +151,11 @@ def _measure(server: Server, load: str, sessions: int, mails: int) -> Facts:
         "refused": refusals,
         "accepted_per_second": round(mails / accepted, 1),
         "delivered_per_second": round(mails / delivered, 1),
-        **{f"p{share}_ms": round(p(seconds, share) * 1e3, 1) for share in (50, 95, 99) if seconds},
+        **{
+            f"p{share}_ms": round(percentile(seconds, share / 100) * 1e3, 1)
+            for share in (50, 95, 99)
+            if seconds
+        },
         "cpu_ms_per_mail": round((cpu_seconds(server.pid()) - cpu) / mails * 1e3, 2),
         "rss_mb": rss,
     }
@@ -186,44 +188,19 @@ def _verdict(ratio: float, target: tuple[str, float]) -> str:
 def to_a_row(root: Path, *, mails: int, pause_seconds: float) -> Facts:
     """Let `postroom run` with [relay] work, and compare each mail's first byte with its document row."""
     root.mkdir()
-    config, port, sent = root / "postroom.toml", free_port(), {}
-    config.write_text(
-        f'state_dir = "{root}/state"\n[orgs]\naddress = "orders+{{org}}@in.example"\n[org.acme]\n'
-        f'[relay]\nlisten = "127.0.0.1:{port}"\n'
-    )
-    command = [sys.executable, "-m", "postroom", "-c", str(config), "run"]
-    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as service:
-        try:
-            wait_until((root / "state" / "relay" / "new").is_dir, "postroom to start", 60)
-            time.sleep(3)  # the first poll of an empty folder is no part of the figure
-            for number in range(mails):
-                name = f"<{number}@bench.example>"
-                sent[name] = datetime.now(UTC)
-                _send_one(port, name)
-                time.sleep(max(0.0, pause_seconds - (datetime.now(UTC) - sent[name]).total_seconds()))
-            wait_until(lambda: len(rows(root)) == mails, "every mail to become a document", 120)
-        finally:
-            service.terminate()
-            service.wait(60)
-    took = [(at - sent[name]).total_seconds() for name, at in rows(root)]
-    facts: Facts = {f"p{share}_ms": round(p(took, share) * 1e3, 1) for share in (50, 95, 99)}
+    config, port, rate = root / "postroom.toml", free_port(), 1 / pause_seconds
+    sections = "".join(f"[org.{org}]\n" for org in ORGS) + f'[relay]\nlisten = "127.0.0.1:{port}"\n'
+    config.write_text(f'state_dir = "{root}/state"\n[orgs]\naddress = "{ADDRESS}"\n{sections}')
+    took = delays(config, list(orders(mails)), lambda mail: _send_one(port, mail), rate)
+    facts: Facts = {f"p{share}_ms": round(percentile(took, share / 100) * 1e3, 1) for share in (50, 95, 99)}
     verdict = _verdict(facts["p95_ms"], ("<=", 250.0))
-    print(
-        f"SMTP -> document row at {1 / pause_seconds:.0f} mails/s: {facts} (target p95 <= 250 ms: {verdict})"
-    )
+    print(f"SMTP -> document row at {rate:.0f} mails/s: {facts} (target p95 <= 250 ms: {verdict})")
     return {"load": "to a row", "mails": mails, **facts}
 
 
-def _send_one(port: int, message_id: str) -> None:
+def _send_one(port: int, mail: Mail) -> None:
     with smtplib.SMTP("127.0.0.1", port, "bench.example", timeout=60) as client:
-        client.sendmail(
-            "a@b.example",
-            RECIPIENT,
-            f"From: a@b.example\r\nMessage-ID: {message_id}\r\nMIME-Version: 1.0\r\n"
-            "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK"
-            + "QUJD" * 2000
-            + "\r\n",
-        )
+        client.sendmail("a@b.example", ADDRESS.format(org=mail.org), mail.raw)
 
 
 if __name__ == "__main__":

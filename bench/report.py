@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,23 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; `note` says what it depends on."""
+    """One measured value; `note` says what it depends on, the last two what is aimed at."""
 
     name: str
     value: float
     unit: str
     note: str = ""
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def aim(self) -> str:
+        """Return what is aimed at and whether it is met, or ""."""
+        if self.at_most is not None:
+            return f"aim <= {self.at_most:g}: {'met' if self.value <= self.at_most else 'MISSED'}"
+        if self.at_least is not None:
+            return f"aim >= {self.at_least:g}: {'met' if self.value >= self.at_least else 'MISSED'}"
+        return ""
 
 
 def median(values: Sequence[float]) -> float:
@@ -34,10 +45,21 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def show(figures: Sequence[Figure]) -> None:
-    """Print a table of the figures."""
-    width = max(len(figure.name) for figure in figures)
+    """Print a table of the figures; one that comes alone is laid out as in a table of many."""
+    width = max([36, *(len(figure.name) for figure in figures)])
     for figure in figures:
-        sys.stdout.write(f"{figure.name:<{width}}  {figure.value:>12,.3f} {figure.unit:<10} {figure.note}\n")
+        words = "; ".join(filter(None, (figure.aim, figure.note)))
+        sys.stdout.write(f"{figure.name:<{width}}  {figure.value:>12,.3f} {figure.unit:<10} {words}\n")
+
+
+def told(measured: Iterable[Figure], path: Path | None) -> None:
+    """Print each figure as it comes, and keep all so far in `path`, where one is given."""
+    kept: list[Figure] = []
+    for figure in measured:
+        show([figure])
+        kept.append(figure)
+        if path:
+            write(kept, path)
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,9 +24,7 @@ from bench.peers.peer import Peer
 from bench.peers.taking import OURS, TAKING
 from bench.peers.targets import Facts, Spread, figures, mails_per_second, ratios, verdict
 from bench.report import machine
-from tests.servers.fixtures import running_dovecot
 
-DOVECOT: Final = "maildir_very_dirty_syncs = yes\n"
 _CORPORA: Final[dict[str, tuple[Callable[[int, int], Iterator[mails.Mail]], int]]] = {
     "mixed": (mails.mixed, 2_000),
     "small": (mails.small, 10_000),
@@ -37,18 +34,16 @@ _CORPORA: Final[dict[str, tuple[Callable[[int, int], Iterator[mails.Mail]], int]
 def main() -> None:
     asked = _asked()
     with ExitStack() as open_ones:
-        folder = Path(open_ones.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-")))
-        folder.chmod(0o755)  # some peers run as another user
         if asked.storage == "cluster":
             peers: Sequence[Peer] = open_ones.enter_context(cluster_peers())
         else:
             peers = (OURS, *TAKING, *COPYING)
-        arena = Arena(open_ones.enter_context(running_dovecot(more=DOVECOT)), folder)
+        arena = open_ones.enter_context(Arena.opened())
         contests: list[Contest] = []
         for name in asked.corpus:
             make, most = _CORPORA[name]
             count = asked.mails or most
-            corpus = write_corpus(name, make(count, asked.seed), folder / f"corpus-{name}")
+            corpus = write_corpus(name, make(count, asked.seed), arena.folder / f"corpus-{name}")
             contests.append(_contest(corpus, asked))
             compete(
                 arena.run,

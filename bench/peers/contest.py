@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bench.peers.corpus import PASSWORD, Corpus, fill, remove
 from bench.peers.judging import NotCounted
 from bench.peers.peer import Account, Peer
 from bench.tree import CommandFailed, Cost, cost_of
 from tests.servers.dovecot import Dovecot
+from tests.servers.fixtures import running_dovecot
+
+# Folders are changed by nobody but Dovecot, as on a mail server that delivers by its LMTP.
+_DOVECOT: Final = "maildir_very_dirty_syncs = yes\n"
 
 
 @dataclass(slots=True)
@@ -64,6 +70,17 @@ class Arena:
 
     dovecot: Dovecot
     folder: Path
+
+    @classmethod
+    @contextmanager
+    def opened(cls) -> Iterator[Arena]:
+        """Yield one with a Dovecot of its own, in a temp folder."""
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-peers-") as folder,
+            running_dovecot(more=_DOVECOT) as dovecot,
+        ):
+            Path(folder).chmod(0o755)
+            yield cls(dovecot, Path(folder))
 
     def run(self, peer: Peer, corpus: Corpus, user: str) -> Cost:
         """Let a peer fetch a mailbox of its own, with the corpus in it, into an empty folder.

@@ -52,6 +52,10 @@ class Corpus:
     def attachments(self) -> list[Attachment]:
         return [attachment for entry in self.entries for attachment in entry.attachments]
 
+    def first(self, count: int) -> Corpus:
+        """Return the corpus of the first mails of this one."""
+        return Corpus(self.name, self.folder, self.entries[:count])
+
     def file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.eml"
 
@@ -90,6 +94,8 @@ def fill(dovecot: Dovecot, user: str, corpus: Corpus) -> None:
         size = entry.size_bytes
         name = f"{1_700_000_000 + number}.M{number}P1.bench,S={size},W={size}:2,"
         (shelf / name).hardlink_to(corpus.file(number))
+    if not corpus.entries:
+        return
     with imaplib.IMAP4("127.0.0.1", dovecot.port) as client:
         client.login(user, PASSWORD)
         client.select("INBOX", readonly=True)

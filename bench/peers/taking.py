@@ -48,7 +48,7 @@ def configuration(account: Account, state: Path, more: str = "") -> str:
 def fetch_once(config: Path, mails: int) -> tuple[str, ...]:
     """Return the command that takes so many mails in, as cron would run it."""
     program = str(Path(sys.executable).with_name("postroom"))
-    return (program, "-c", str(config), "fetch", "--once", "--quiet", "--limit", str(mails))
+    return (program, "-c", str(config), "fetch", "--once", "--quiet", "--limit", str(max(1, mails)))
 
 
 def postroom(account: Account, folder: Path, mails: int, *, more: str = "") -> Command:
