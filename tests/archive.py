@@ -24,9 +24,9 @@ class Archive:
         self._reach(key)
         self._store.put(key, content)
 
-    def put_file(self, key: str, path: Path, sha256: str) -> None:
+    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:
         self._reach(key)
-        self._store.put_file(key, path, sha256)
+        self._store.put_file(key, path, sha256, own=own)
 
     def get(self, key: str, sha256: str) -> bytes:
         if self.is_down:

@@ -113,4 +113,5 @@ class BodyReader:
             internal_date=mail.internal_date or self.now(),
             fingerprint=mail.fingerprint(message_id),
             whole=whole,
+            own=True,
         )

@@ -16,8 +16,9 @@ class Fetched:
     """One copy of a message whose raw bytes lie in a file of this machine.
 
     `path` is a spool file, removed by the source when the next batch is asked for, or the Maildir file.
-    `sha256` and `size_bytes` are of those bytes.  `whole` is False for a message over the size limit: then
-    `path` holds its header block only, and nothing of it is archived.
+    `sha256` and `size_bytes` are of those bytes.  `own` says that nobody but postroom writes the file, so
+    that its bytes need not be held against the digest again.  `whole` is False for a message over the size
+    limit: then `path` holds its header block only, and nothing of it is archived.
     """
 
     place: Place
@@ -27,6 +28,7 @@ class Fetched:
     internal_date: datetime
     fingerprint: Fingerprint | None = None
     whole: bool = True
+    own: bool = False
 
     @property
     def message_bytes(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 
 from postroom.errors import OperatorError, PostroomError, SettleFailed, TransientError
+from postroom.jobs.alongside import Alongside
 from postroom.jobs.announcing import announce_due
 from postroom.jobs.draining import refusal_to_rest_after
 from postroom.jobs.extracting import extract_due
@@ -46,43 +47,72 @@ def one_round(
 ) -> Round:
     """Poll each source once, extract all that is due, announce it; `report` is told of each batch taken.
 
+    What is taken is taken apart while the next is read.
+
     A source in trouble holds up no other, not even where the trouble is a bug.  Where the house's time is
     over, the rest is left to the next round, which begins with the source that was tried longest ago.  With
     `rests`, a source whose login was refused is in trouble and not tried too soon.  Raises OperatorError.
     """
-    counted, fine, troubled = list[Tally](), list[str](), dict[str, PostroomError]()
-    unfinished = list[str]()
+    counted = list[Tally]()
+    with Alongside(partial(_take_apart, house)) as work:
 
-    def count(tally: Tally) -> None:
-        counted.append(tally)
-        report(tally)
+        def count(tally: Tally) -> None:
+            counted.append(tally)
+            report(tally)
+            if tally.taken:
+                work.wake()
 
+        ends = _poll_each(kits, house, partial(poll, limit=limit, since=since, report=count), rests=rests)
+    worked, outage = _work(house)
+    tally = sum(counted, work.tally + worked)
+    return Round(tally, tuple(ends.fine), ends.troubled, outage, tuple(ends.unfinished))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """How the polls of the sources ended."""
+
+    fine: list[str] = field(default_factory=list)
+    troubled: dict[str, PostroomError] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+
+
+def _poll_each(
+    kits: Sequence[SourceKit],
+    house: House,
+    polling: Callable[[SourceKit, House], Tally],
+    *,
+    rests: bool,
+) -> _Ends:
+    ends = _Ends()
     for kit in _in_turn(kits, house):
         if house.stopping.is_set():
             break
         error: PostroomError | None = refusal_to_rest_after(kit, house) if rests else None
         if error is None and not house.polls_until.is_over:
-            error = _trouble(partial(poll, kit, house, limit=limit, since=since, report=count))
+            error = _trouble(partial(polling, kit, house))
         if error is not None:
-            troubled[kit.name] = error
+            ends.troubled[kit.name] = error
         elif house.polls_until.is_over:
-            unfinished.append(kit.name)
+            ends.unfinished.append(kit.name)
         else:
-            fine.append(kit.name)
-    worked, outage = _work(house)
-    return Round(sum(counted, worked), tuple(fine), troubled, outage, tuple(unfinished))
+            ends.fine.append(kit.name)
+    return ends
 
 
 def _work(house: House) -> tuple[Tally, PostroomError | None]:
     """Take apart and announce what is due; return what came of it, and the outage that ended it, if any."""
     rescue_stalled(house)
-    tally = Tally()
     try:
-        tally += extract_due(house, until_empty=True)
-        announce_due(house)
+        return _take_apart(house), None
     except TransientError as error:
-        return tally, error
-    return tally, None
+        return Tally(), error
+
+
+def _take_apart(house: House) -> Tally:
+    tally = extract_due(house, until_empty=True)
+    announce_due(house)
+    return tally
 
 
 def _trouble(polling: Callable[[], Tally]) -> PostroomError | None:

@@ -31,7 +31,7 @@ def put_all(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fa
 def _put(store: ObjectStore, file: tuple[str, Fetched]) -> Fault | None:
     key, fetched = file
     try:
-        store.put_file(key, fetched.path, fetched.sha256)
+        store.put_file(key, fetched.path, fetched.sha256, own=fetched.own)
     except (SourceChanged, StoreUnavailable) as fault:
         return fault
     return None

@@ -65,7 +65,7 @@ def read_letter(fetched: Fetched, rule: Rule, limits: Limits) -> Letter:
 
 def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, str]:
     """Return the header and the content digest."""
-    pieces = _Pieces(file)
+    pieces = _Pieces(file, is_hashed=not fetched.own)
     head = pieces.take(limits.header_bytes * 2)
     block = read_header_block(head, limits=limits)
     if not fetched.whole or fetched.message_bytes > limits.message_bytes:
@@ -73,7 +73,7 @@ def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, 
     if not _ends_within(head, block):  # no real mail: where its body starts is looked for in all of it
         block = read_header_block(_Whole(head, file), limits=limits)
     content = identity.content_sha256(block, _behind(block.body_start, chain((head,), pieces)))
-    if pieces.digest.hexdigest() != fetched.sha256:
+    if not fetched.own and pieces.digest.hexdigest() != fetched.sha256:
         raise SourceChanged(f"{fetched.path} changed while it was read")
     return block, content
 
@@ -108,15 +108,15 @@ class _Whole:
 
 
 class _Pieces:
-    """The bytes of a file, a megabyte at a time, and the digest of what was given out."""
+    """The bytes of a file, a megabyte at a time, and the digest of what was given out, if it `is_hashed`."""
 
-    def __init__(self, file: FileIO) -> None:
-        self._file = file
+    def __init__(self, file: FileIO, *, is_hashed: bool) -> None:
+        self._file, self._is_hashed = file, is_hashed
         self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
         while piece := self._file.read(MIB):
-            self.digest.update(piece)
+            self._note(piece)
             yield piece
 
     def take(self, most: int) -> bytes:
@@ -124,8 +124,12 @@ class _Pieces:
         taken = bytearray()
         while len(taken) < most and (piece := self._file.read(most - len(taken))):
             taken += piece
-        self.digest.update(taken)
+        self._note(taken)
         return bytes(taken)
+
+    def _note(self, piece: bytes | bytearray) -> None:
+        if self._is_hashed:
+            self.digest.update(piece)
 
 
 def _date(block: HeaderBlock) -> datetime | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from io import BufferedRandom
+from contextlib import ExitStack, contextmanager, suppress
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 _SUFFIX = ".draft"
@@ -25,6 +25,24 @@ def draft_file(folder: Path) -> Iterator[BufferedRandom]:
         Path(file.name).unlink(missing_ok=True)
         with suppress(OSError):  # what could not be flushed is not wanted any more
             file.close()
+
+
+@contextmanager
+def other_name(folder: Path, path: Path) -> Iterator[BufferedReader | None]:
+    """Yield the file at `path` by a name in `folder`, gone at the end unless it was renamed.
+
+    None where it can have no other name there, as on another disk.
+    """
+    draft = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
+    with ExitStack() as stack:
+        file = None
+        with suppress(OSError):  # whoever copies it instead is told what is wrong
+            held = stack.enter_context(path.open("rb"))
+            fcntl.flock(held, fcntl.LOCK_EX)  # so that `clear` takes the new name for no leftover
+            draft.hardlink_to(path)
+            stack.callback(draft.unlink, missing_ok=True)
+            file = stack.enter_context(draft.open("rb"))
+        yield file
 
 
 def clear(folder: Path) -> None:

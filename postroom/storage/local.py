@@ -35,7 +35,9 @@ class LocalStore:
             draft.write(content)
             draft.keep(key)
 
-    def put_file(self, key: str, path: Path, sha256: str) -> None:
+    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:
+        if own and self._keep_as_it_is(key, path):
+            return
         with self.draft() as draft:
             for block in checked_blocks(path, sha256, _BLOCK_BYTES):
                 draft.write(block)
@@ -94,7 +96,17 @@ class LocalStore:
             self._root.stat()  # an archive that is away is an outage, and raises here
             raise ObjectMissing(f"not in the archive: {key}") from error
 
-    def _keep(self, file: BufferedRandom, key: str) -> None:
+    def _keep_as_it_is(self, key: str, path: Path) -> bool:
+        """Let a file be the object, by another name; return False where it can have none here."""
+        with _outage("cannot write", self._root):
+            folder = self._root / _DRAFTS
+            self._make_folder(folder)
+            with drafts.other_name(folder, path) as file:
+                if file is not None:
+                    self._keep(file, key)
+                return file is not None
+
+    def _keep(self, file: BufferedRandom | BufferedReader, key: str) -> None:
         """Fsync, rename, fsync the folder: in this order the object is whole or not there."""
         path = self._root / key
         with _outage(f"cannot write {key}", self._root):

@@ -34,7 +34,7 @@ class S3Store:
     def put(self, key: str, content: bytes) -> None:
         self._send(key, len(content), sliced(content), hashlib.sha256(content).hexdigest())
 
-    def put_file(self, key: str, path: Path, sha256: str) -> None:
+    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:  # always copied
         try:
             size = path.lstat().st_size
         except FileNotFoundError as error:

@@ -31,8 +31,11 @@ class ObjectStore(Protocol):
         """Store `content` under `key`.  Raises StoreUnavailable."""
         ...
 
-    def put_file(self, key: str, path: Path, sha256: str) -> None:
+    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:
         """Store the bytes of the file at `path`, which must have the hex digest `sha256`.
+
+        `own` says that it is postroom's own file, hashed while it was written, that nobody will ever write to
+        again: then it may become the object itself.
 
         Raises SourceChanged when the file is gone, cannot be read or has other bytes, StoreUnavailable.
         """

@@ -18,7 +18,7 @@ from tests.crash.stages import Host, Stage
 from tests.crash.tracing import Call, calls, traced
 from tests.servers.waiting import wait_until
 
-_RENAME = re.compile(r'"(?P<old>[^"]+)", "(?P<new>[^"]+)"')
+_RENAME = re.compile(r'"(?P<old>[^"]+)", (?:AT_FDCWD[^,]*, )?"(?P<new>[^"]+)"')
 _WRITES = {"write", "pwrite64", "writev"}
 _SYNCS = {"fsync", "fdatasync"}
 _PUT = re.compile(r'"PUT (?P<key>/\S+/raw/\S+) ')
@@ -103,13 +103,22 @@ def _unsafe_file(seen: Sequence[Call], rename: Call, is_end: Is, end: str) -> It
     """Yield what is missing between the last write of a file, its rename, and the end that relies on it."""
     pair = _RENAME.search(rename.told)
     assert pair is not None
-    written = [call for call in seen if call.name in _WRITES and f"<{pair['old']}>" in call.told]
+    names = {pair["old"], _linked_from(seen, pair["old"])}
+    written = [
+        call for call in seen if call.name in _WRITES and any(f"<{name}>" in call.told for name in names)
+    ]
     synced = _first(seen, written[-1] if written else None, lambda call: _syncs(call, pair["old"]))
     folder = _first(seen, rename, lambda call: _syncs(call, str(PurePath(pair["new"]).parent)))
     relied_on = _first(seen, rename, is_end)
     yield from _before(written[-1] if written else None, rename, f"write of {pair['old']}", "its rename")
     yield from _before(synced, rename, f"fsync of {pair['old']}", "its rename")
     yield from _before(folder, relied_on, f"fsync of the folder of {pair['new']}", end)
+
+
+def _linked_from(seen: Sequence[Call], new: str) -> str:
+    """Return the first name of a file whose other name is `new`; that one itself where it has but one."""
+    pairs = [_RENAME.search(call.told) for call in seen if call.name.startswith("link")]
+    return next((pair["old"] for pair in pairs if pair and pair["new"] == new), new)
 
 
 def _unsafe_object(seen: Sequence[Call], put: Call, let_go: Call) -> Iterator[str]:

@@ -74,9 +74,10 @@ def _stand_still_at_first() -> None:
 
 def _work_in_one_thread() -> None:
     """Let messages be taken apart in the thread that claimed them: strace counts the calls of each thread."""
-    from postroom.jobs import extracting  # noqa: PLC0415  (only where it is wanted)
+    from postroom.jobs import alongside, extracting  # noqa: PLC0415  (only where it is wanted)
 
-    vars(extracting)["ThreadPoolExecutor"] = _OneThread
+    for module in (alongside, extracting):
+        vars(module)["ThreadPoolExecutor"] = _OneThread
 
 
 class _OneThread:
@@ -91,7 +92,10 @@ class _OneThread:
 
     def submit(self, call: Callable[..., Any], *given: Any) -> Future[Any]:
         done = Future[Any]()
-        done.set_result(call(*given))
+        try:
+            done.set_result(call(*given))
+        except Exception as error:
+            done.set_exception(error)
         return done
 
 

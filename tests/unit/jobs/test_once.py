@@ -22,6 +22,7 @@ from postroom.fetcher.source import Batch, Memory
 from postroom.jobs.once import one_round
 from tests.house import PDF, Postroom
 from tests.mailbox import MailboxInRam, mail
+from tests.servers.waiting import wait_until
 
 
 def test_a_round_polls_extracts_and_announces(postroom: Postroom) -> None:
@@ -44,6 +45,26 @@ def test_a_second_round_reads_no_body_and_changes_nothing(postroom: Postroom) ->
     assert outcome.tally.taken + outcome.tally.duplicates + outcome.tally.documents == 0
     assert (postroom.orders.read, postroom.orders.settled) == ([1], [1])
     assert len(postroom.receiver.told) == 1
+
+
+def test_what_is_taken_is_taken_apart_and_announced_while_the_next_is_read(postroom: Postroom) -> None:
+    class Slow(MailboxInRam):
+        """Gives its second mail once the first one's document was announced."""
+
+        def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
+            (both,) = super().batches(memory, limit=limit, since=since)
+            first, second = both.fetched
+            yield replace(both, fetched=(first,), cursor=None)
+            wait_until(lambda: len(postroom.receiver.told) == 1, "the first document to be announced")
+            yield replace(both, fetched=(second,))
+
+    slow = Slow("slow", postroom.folder / "spool")
+    slow.put(mail("<1@x>", po=PDF))
+    slow.put(mail("<2@x>", po=PDF))
+
+    outcome = one_round([postroom.kit(slow)], postroom.house)
+
+    assert (outcome.fine, outcome.tally.taken, outcome.tally.documents) == (("slow",), 2, 2)
 
 
 def test_a_refused_after_action_is_trouble_and_what_was_taken_is_counted(postroom: Postroom) -> None:

@@ -74,6 +74,30 @@ with LocalStore(Path({str(tmp_path)!r})).draft() as draft:
     assert not leftover.exists()
 
 
+def test_a_file_of_our_own_becomes_the_object_without_being_copied(tmp_path: Path) -> None:
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(b"mail")
+
+    LocalStore(tmp_path / "archive").put_file("org/mail", spooled, DIGEST, own=True)
+
+    assert (tmp_path / "archive/org/mail").stat().st_ino == spooled.stat().st_ino
+    assert list((tmp_path / "archive/_drafts").iterdir()) == []
+
+
+def test_a_file_of_our_own_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(*_names: object, **_more: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", elsewhere)
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(b"mail")
+
+    LocalStore(tmp_path / "archive").put_file("org/mail", spooled, DIGEST, own=True)
+
+    assert (tmp_path / "archive/org/mail").read_bytes() == b"mail"
+    assert (tmp_path / "archive/org/mail").stat().st_ino != spooled.stat().st_ino
+
+
 def test_a_disk_that_is_full_when_a_draft_is_kept_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
