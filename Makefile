@@ -97,15 +97,23 @@ BENCHES := peers peers-cluster growth memory latency idle parse imap mailboxes r
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
 
+# FIGURES=bench/figures   where benches that docs/explanation/performance.md tells of keep their figures besides
+FIGURES ?=
+keep = $(if $(FIGURES),--json $(FIGURES)/$(1).json)
+
+.PHONY: bench-page
+bench-page: app ## Make the tables and plots of docs/explanation/performance.md from bench/figures
+	@.venv/bin/python -m bench.render
+
 .PHONY: bench-peers
 bench-peers: dev peer-packages ## Fetch the same mailbox with postroom and with its peers, in turn (BENCH="--mails 60 --rounds 1 --json FILE")
 	@tools/venv bench
-	@.venv/bin/python -m bench.peers $(BENCH)
+	@.venv/bin/python -m bench.peers $(call keep,peers) $(BENCH)
 
 .PHONY: bench-peers-cluster
 bench-peers-cluster: dev cluster-packages ## The same on PostgreSQL and S3, beside the same work written naively
 	@tools/venv bench
-	@.venv/bin/python -m bench.peers --storage cluster $(BENCH)
+	@.venv/bin/python -m bench.peers --storage cluster $(call keep,peers-cluster) $(BENCH)
 
 .PHONY: bench-relay
 bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")
@@ -134,19 +142,19 @@ bench-maildir: dev ## Measure how soon and how cheaply the mails of a Maildir ar
 
 .PHONY: bench-latency
 bench-latency: dev packages ## The same, and from APPEND to a row while `run` rests in IDLE (BENCH="--seconds 5 --share 0.02")
-	@.venv/bin/python -m bench.latency $(BENCH)
+	@.venv/bin/python -m bench.latency $(call keep,latency) $(BENCH)
 
 .PHONY: bench-growth
 bench-growth: dev packages ## Measure a mail in mailboxes of 1,000 to 50,000 and beside a million rows (BENCH="--mails 50 400 --rounds 1 --rows 20000")
-	@.venv/bin/python -m bench.growth $(BENCH)
+	@.venv/bin/python -m bench.growth $(call keep,growth) $(BENCH)
 
 .PHONY: bench-memory
 bench-memory: dev packages ## Measure the most memory of a fetch: mixed mails, one of 100 MB, 50,000 small ones
-	@.venv/bin/python -m bench.memory $(BENCH)
+	@.venv/bin/python -m bench.memory $(call keep,memory) $(BENCH)
 
 .PHONY: bench-idle
 bench-idle: dev packages ## Measure a fetch with nothing new, and an idle `run` with 20 mailboxes
-	@.venv/bin/python -m bench.idle $(BENCH)
+	@.venv/bin/python -m bench.idle $(call keep,idle) $(BENCH)
 
 .PHONY: fuzz
 fuzz: dev ## Throw damaged mail at the parsers for SECONDS=60 each, led by what the code does with it

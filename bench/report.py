@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,23 +65,35 @@ def told(measured: Iterable[Figure], path: Path | None) -> None:
 
 def write(figures: Sequence[Figure], path: Path) -> None:
     """Write the figures as JSON, with the machine that they are of."""
-    command = " ".join([f"python -m {_program()}", *sys.argv[1:]])
-    facts = {"command": command, "machine": machine(), "figures": [asdict(figure) for figure in figures]}
+    facts = {"command": command(), "machine": machine(), "figures": [asdict(figure) for figure in figures]}
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def machine() -> dict[str, Any]:
-    """Return what figures depend on and no command says."""
-    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
+    """Return what figures depend on and no command says; `disk` is the file system of the temp folder."""
+    return {
+        "cores": os.cpu_count(),
+        "disk": _file_system(Path(tempfile.gettempdir()).resolve()),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
 
 
-def _program() -> str:
-    """Return the bench that runs, as `python -m` knows it."""
-    return (
-        Path(sys.argv[0])
-        .resolve()
-        .relative_to(Path(__file__).parents[1])
-        .with_suffix("")
-        .as_posix()
-        .replace("/", ".")
-    )
+def command() -> str:
+    """Return how the running bench was called, but for where its figures are kept."""
+    words = sys.argv[1:]
+    if "--json" in words:
+        place = words.index("--json")
+        words = words[:place] + words[place + 2 :]
+    path = Path(sys.argv[0]).resolve().relative_to(Path(__file__).parents[1]).with_suffix("")
+    module = ".".join(path.parts).removesuffix(".__main__")
+    return " ".join([f"python -m {module}", *words])
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that a folder lies on (proc(5), mountinfo)."""
+    kinds = {}
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        kinds[before.split()[4]] = after.split()[0]
+    return next(kinds[str(above)] for above in (folder, *folder.parents) if str(above) in kinds)

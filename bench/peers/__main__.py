@@ -23,7 +23,7 @@ from bench.peers.corpus import Corpus, write_corpus
 from bench.peers.peer import Peer
 from bench.peers.taking import OURS, TAKING
 from bench.peers.targets import Facts, Spread, figures, mails_per_second, ratios, verdict
-from bench.report import machine
+from bench.report import command, machine
 
 _CORPORA: Final[dict[str, tuple[Callable[[int, int], Iterator[mails.Mail]], int]]] = {
     "mixed": (mails.mixed, 2_000),
@@ -96,8 +96,7 @@ def _contest(corpus: Corpus, asked: argparse.Namespace) -> Contest:
 
 def _keep(contests: Sequence[Contest], path: Path | None) -> None:
     if path:
-        command = " ".join(["python -m bench.peers", *sys.argv[1:]])
-        facts: dict[str, Any] = {"command": command, "machine": machine()}
+        facts: dict[str, Any] = {"command": command(), "machine": machine()}
         facts["contests"] = [contest.facts() for contest in contests]
         path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 

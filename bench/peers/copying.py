@@ -120,7 +120,7 @@ GETMAIL: Final = "getmail6"
 FETCHMAIL: Final = "fetchmail, maildrop"
 
 COPYING: Final = (
-    Peer(MBSYNC, "copies (C)", "mbsync", "Debian: isync", partial(mbsync, fsync=True), judge_copies),
+    Peer(MBSYNC, "copies (C), fsync", "mbsync", "Debian: isync", partial(mbsync, fsync=True), judge_copies),
     Peer(
         "mbsync, no fsync",
         "copies (C)",
@@ -129,7 +129,7 @@ COPYING: Final = (
         partial(mbsync, fsync=False),
         judge_copies,
     ),
-    Peer("fdm", "copies (C)", "fdm", "Debian: fdm", fdm, judge_copies),
-    Peer(FETCHMAIL, "copies (C)", "fetchmail", "Debian: fetchmail, maildrop", fetchmail, judge_copies),
-    Peer(GETMAIL, "copies (Python)", "getmail", "Debian: getmail6", getmail, judge_copies),
+    Peer("fdm", "copies (C), fsync", "fdm", "Debian: fdm", fdm, judge_copies),
+    Peer(FETCHMAIL, "copies (C), fsync", "fetchmail", "Debian: fetchmail, maildrop", fetchmail, judge_copies),
+    Peer(GETMAIL, "copies (Python), fsync", "getmail", "Debian: getmail6", getmail, judge_copies),
 )

@@ -140,7 +140,7 @@ TAKING: Final = (
     ),
     Peer(
         DJANGO_MAILBOX,
-        "rows in SQLite, attachments to files",
+        "rows in SQLite, attachments to files without fsync",
         ":django_mailbox",
         _VENV,
         _django_mailbox,
