@@ -34,7 +34,7 @@ def nothing_new(asked: argparse.Namespace) -> Iterator[Figure]:
         fill(arena.dovecot, "known", corpus)
         folder = arena.folder / "known"
         folder.mkdir()
-        first = postroom(Account(arena.dovecot.port, "known", PASSWORD), folder, _KNOWN)
+        first = postroom(Account(arena.dovecot.port, "known", PASSWORD), folder, corpus)
         cost_of(first)
         again = Command(fetch_once(folder / "postroom.toml", _KNOWN), folder, environ=ENVIRONMENT)
         costs = [cost_of(again) for _ in range(asked.rounds)]

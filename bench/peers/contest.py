@@ -92,7 +92,7 @@ class Arena:
         fill(self.dovecot, user, corpus)
         try:
             account = Account(self.dovecot.port, user, PASSWORD)
-            command = peer.prepare(account, folder, len(corpus.entries))
+            command = peer.prepare(account, folder, corpus)
             os.sync()  # what was written before is no part of the measure
             cost = cost_of(command, server=self.dovecot.pid)
             peer.judge(corpus, folder)

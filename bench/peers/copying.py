@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bench.peers.corpus import Corpus
 from bench.peers.judging import judge_copies
 from bench.peers.peer import Account, Peer
 from bench.tree import Command
@@ -72,19 +73,19 @@ match all action "store"
 """
 
 
-def mbsync(account: Account, folder: Path, _mails: int, *, fsync: bool) -> Command:
+def mbsync(account: Account, folder: Path, _corpus: Corpus, *, fsync: bool) -> Command:
     (folder / "mail").mkdir()
     config = _written(folder, "config", _MBSYNC, account, fsync="yes" if fsync else "no")
     return _command(folder, "mbsync", "-c", config, "-q", "bench")
 
 
-def getmail(account: Account, folder: Path, _mails: int) -> Command:
+def getmail(account: Account, folder: Path, _corpus: Corpus) -> Command:
     maildir.create(folder / "mail")
     _written(folder, "config", _GETMAIL, account)
     return _command(folder, "getmail", "--getmaildir", str(folder), "--rcfile", "config")
 
 
-def fetchmail(account: Account, folder: Path, _mails: int) -> Command:
+def fetchmail(account: Account, folder: Path, _corpus: Corpus) -> Command:
     maildir.create(folder / "mail")
     _written(folder, "filter", 'to "{folder}/mail"\n', account)
     config = _written(folder, "config", _FETCHMAIL, account)
@@ -94,7 +95,7 @@ def fetchmail(account: Account, folder: Path, _mails: int) -> Command:
     )
 
 
-def fdm(account: Account, folder: Path, _mails: int) -> Command:
+def fdm(account: Account, folder: Path, _corpus: Corpus) -> Command:
     maildir.create(folder / "mail")
     config = _written(folder, "config", _FDM, account)
     return _command(folder, "fdm", "-f", config, "fetch")

@@ -21,8 +21,8 @@ class Account:
     password: str
 
 
-Prepare = Callable[[Account, Path, int], Command]
-"""Make ready, in an empty folder, for so many mails; what it returns is measured."""
+Prepare = Callable[[Account, Path, Corpus], Command]
+"""Make ready, in an empty folder, for a mailbox that holds the corpus; what it returns is measured."""
 
 Judge = Callable[[Corpus, Path], None]
 """Raise NotCounted unless what was sent is in the folder."""

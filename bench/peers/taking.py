@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,12 @@ from bench.peers.judging import (
 )
 from bench.peers.peer import Account, Peer
 from bench.tree import Command
+from postroom import maildir
 from tests.command import ENVIRONMENT
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 POSTROOM: Final = "postroom"
+FROM_MAILDIR: Final = "postroom, Maildir"
 RAW: Final = "bytes, thrown away"
 RAW_FSYNC: Final = "bytes, a file each, fsync"
 IMAP_TOOLS: Final = "imap-tools"
@@ -37,12 +40,15 @@ _VENV: Final = "tools/venv bench"
 
 def configuration(account: Account, state: Path, more: str = "") -> str:
     """Return a postroom.toml as a user would write it; `more` are sections for database and archive."""
-    orgs = "".join(f"[org.{org}]\n" for org in ORGS)
-    return (
-        f'state_dir = "{state}"\n{more}[orgs]\naddress = "{ADDRESS}"\n{orgs}'
+    return _ahead(state, more) + (
         f'[mailbox.orders]\nhost = "127.0.0.1"\nport = {account.port}\ntls = "off"\nuser = "{account.user}"\n'
         f'password = "{account.password}"\nsince = "all"\n'
     )
+
+
+def _ahead(state: Path, more: str) -> str:
+    orgs = "".join(f"[org.{org}]\n" for org in ORGS)
+    return f'state_dir = "{state}"\n{more}[orgs]\naddress = "{ADDRESS}"\n{orgs}'
 
 
 def fetch_once(config: Path, mails: int) -> tuple[str, ...]:
@@ -51,12 +57,25 @@ def fetch_once(config: Path, mails: int) -> tuple[str, ...]:
     return (program, "-c", str(config), "fetch", "--once", "--quiet", "--limit", str(max(1, mails)))
 
 
-def postroom(account: Account, folder: Path, mails: int, *, more: str = "") -> Command:
+def postroom(account: Account, folder: Path, corpus: Corpus, *, more: str = "") -> Command:
     """Write a configuration with a fresh state_dir, which the measured command makes."""
+    return _fetching(configuration(account, folder / "state", more), folder, corpus)
+
+
+def _from_maildir(_account: Account, folder: Path, corpus: Corpus) -> Command:
+    """The same from a Maildir that has the corpus in new/, as hard links, instead of the mailbox."""
+    maildir.create(folder / "Maildir")
+    for number in range(len(corpus.entries)):
+        (folder / "Maildir" / "new" / f"{number}.M1.bench").hardlink_to(corpus.file(number))
+    source = f'[maildir.intake]\npath = "{folder}/Maildir"\ntrust = ["Delivered-To"]\n'
+    return _fetching(_ahead(folder / "state", "") + source, folder, corpus)
+
+
+def _fetching(configuration: str, folder: Path, corpus: Corpus) -> Command:
     config = folder / "postroom.toml"
     config.touch(0o600)
-    config.write_text(configuration(account, folder / "state", more), encoding="utf-8")
-    return Command(fetch_once(config, mails), folder, environ=ENVIRONMENT)
+    config.write_text(configuration, encoding="utf-8")
+    return Command(fetch_once(config, len(corpus.entries)), folder, environ=ENVIRONMENT)
 
 
 def program(name: str, account: Account, folder: Path, *more: str) -> Command:
@@ -66,21 +85,21 @@ def program(name: str, account: Account, folder: Path, *more: str) -> Command:
     return Command((sys.executable, str(PROGRAMS / name), *words, *more), folder, environ=ENVIRONMENT)
 
 
-def _raw(account: Account, folder: Path, _mails: int, *, more: tuple[str, ...] = ()) -> Command:
+def _raw(account: Account, folder: Path, _corpus: Corpus, *, more: tuple[str, ...] = ()) -> Command:
     return program("raw_read.py", account, folder, *more)
 
 
-def _imap_tools(account: Account, folder: Path, _mails: int) -> Command:
+def _imap_tools(account: Account, folder: Path, _corpus: Corpus) -> Command:
     return program("with_imap_tools.py", account, folder)
 
 
-def _django_mailbox(account: Account, folder: Path, _mails: int) -> Command:
+def _django_mailbox(account: Account, folder: Path, _corpus: Corpus) -> Command:
     prepare = program("with_django_mailbox.py", account, folder, "--prepare")
     subprocess.run(prepare.words, cwd=folder, env=ENVIRONMENT, check=True)
     return program("with_django_mailbox.py", account, folder)
 
 
-def _naive(account: Account, folder: Path, _mails: int) -> Command:
+def _naive(account: Account, folder: Path, _corpus: Corpus) -> Command:
     return program("naive.py", account, folder)
 
 
@@ -121,6 +140,7 @@ OURS: Final = Peer(
     lambda corpus, folder: judge_postroom(corpus, folder / "state"),
 )
 TAKING: Final = (
+    replace(OURS, name=FROM_MAILDIR, does="the same, from a Maildir", prepare=_from_maildir),
     Peer(RAW, "the server's limit", "", "", _raw, _judge_nothing),
     Peer(
         RAW_FSYNC,

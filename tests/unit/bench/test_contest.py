@@ -19,7 +19,7 @@ from bench.tree import Command, CommandFailed, Cost
 
 
 def peer(name: str, needs: str = "") -> Peer:
-    def prepare(_account: Account, folder: Path, _mails: int) -> Command:
+    def prepare(_account: Account, folder: Path, _corpus: Corpus) -> Command:
         return Command(("true",), folder)
 
     return Peer(name, "copies", needs, "Debian: it", prepare, lambda _corpus, _folder: None)
