@@ -13,6 +13,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
 # KILLS=300           how often `make crash` kills postroom at random in each cell
 # CELLS=              the cells of `make crash`, such as "sqlite-maildir postgres-imap"; empty: all six
+# PARTS=              the parts of `make crash`, such as "faults mailbox" or "faults.wires"; empty: all
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
 # HOSTS_SECONDS=300   how long `make test-hosts` lets hosts fail
 # UPGRADE=1           lets `make lock` move to newer releases
@@ -26,6 +27,7 @@ CONTAINERS := greenmail
 WORKERS ?= 3
 KILLS ?= 300
 CELLS ?=
+PARTS ?=
 HOSTS_SECONDS ?= 300
 UPGRADE ?=
 SECONDS ?= 60
@@ -88,8 +90,8 @@ coverage: dev cluster-packages ## Run the tests and show the lines that none of 
 	@.venv/bin/pytest -n $(WORKERS) -m "not $(CONTAINERS)" --cov --cov-report=term-missing:skip-covered --cov-report=html
 
 .PHONY: crash
-crash: dev cluster-packages ## Kill postroom at every failpoint and at random moments (KILLS=300), and count what is lost
-	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS)
+crash: dev cluster-packages ## Kill postroom everywhere (KILLS=300), let faults befall it, and count what is lost
+	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS) --parts $(PARTS)
 
 # One after the other, also under -j: they measure the machine.
 BENCHES := peers peers-cluster growth memory latency idle parse imap mailboxes relay s3 scale flood

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.stages import Servers, running_servers
+from tests.crash.serving import Servers, running_servers
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -49,14 +49,19 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class InBucket:
+    """The client is made once: that takes longer than many reads."""
+
     service: S3Service
     bucket: str
+    _client: list[Any] = field(default_factory=list)
 
     def keys(self) -> set[str]:
         return set(self.service.keys(self.bucket))
 
     def read(self, key: str) -> bytes | None:
-        client = self.service.client()
+        if not self._client:
+            self._client.append(self.service.client())
+        (client,) = self._client
         try:
             content: bytes = client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except client.exceptions.NoSuchKey:
@@ -95,7 +100,7 @@ class Count:
         return {name: figure for name, figure in named.items() if figure}
 
     def __add__(self, other: Count) -> Count:
-        return Count(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Count(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 _NO_FAULTS = {"sent", "kills", "orphans", "doubled_announcements"}

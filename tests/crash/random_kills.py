@@ -10,7 +10,7 @@ from threading import Event
 
 from tests.crash.ledger import Post
 from tests.crash.results import Result
-from tests.crash.stages import LEASE_SECONDS, Host, Stage
+from tests.crash.stages import LEASE_SECONDS, Host, Stage, started
 from tests.servers.waiting import wait_until
 
 LONGEST_SECONDS = 0.5
@@ -66,8 +66,3 @@ def _freeze(stage: Stage, victim: Host, post: Post) -> int:
     os.kill(victim.pid, signal.SIGCONT)
     Event().wait(LONGEST_SECONDS)
     return 1
-
-
-def started(host: Host) -> int:
-    """Return how often a host has said that it is up."""
-    return host.log.read_bytes().count(b'"started"') if host.log.exists() else 0

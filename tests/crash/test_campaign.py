@@ -16,7 +16,8 @@ from postroom.failpoints import FAILPOINTS
 from tests.crash.failpoint_sweep import BY_HAND, failpoints_of, sweep_failpoints
 from tests.crash.ledger import Post
 from tests.crash.random_kills import kill_at_random
-from tests.crash.stages import CELLS, Servers, stage
+from tests.crash.serving import Servers
+from tests.crash.stages import CELLS, stage
 from tests.servers.waiting import wait_until
 
 SEED = int(os.environ.get("POSTROOM_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)

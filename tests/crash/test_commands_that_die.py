@@ -13,7 +13,8 @@ from postroom import maildir
 from postroom.failpoints import FAILPOINTS
 from tests.command import ENVIRONMENT
 from tests.crash.ledger import Post, Sent, address
-from tests.crash.stages import Servers, stage
+from tests.crash.serving import Servers
+from tests.crash.stages import stage
 
 SEED = 1
 OF_DELIVER = [name for name in FAILPOINTS if name.startswith(("deliver.", "maildir."))]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.ledger import Post
-from tests.crash.stages import Servers, Stage, stage
+from tests.crash.serving import Servers
+from tests.crash.stages import Stage, stage
 from tests.crash.tracing import Call, calls, traced
 
 SEED = 1

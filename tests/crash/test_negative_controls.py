@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.ledger import Post
-from tests.crash.stages import Host, Servers, Stage, stage
+from tests.crash.serving import Servers
+from tests.crash.stages import Host, Stage, stage
 from tests.servers.waiting import wait_until
 
 SEED = 1

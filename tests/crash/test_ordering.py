@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.ordering import prove_order
-from tests.crash.stages import Servers, stage
+from tests.crash.serving import Servers
+from tests.crash.stages import stage
 from tests.crash.syscall_sweep import sweep_syscalls
 
 SEED = 1

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from postroom import maildir
 from tests.crash.ledger import Sent, address
+from tests.crash.serving import Reach
 from tests.servers.dovecot import PASSWORD, Dovecot
 
 _PAUSE_SECONDS = 0.02
@@ -86,6 +87,7 @@ class Mailboxes:
 
     chance: random.Random
     boxes: Sequence[tuple[Dovecot, str]]
+    reach: Reach
 
     def __post_init__(self) -> None:
         for server, user in self.boxes:
@@ -93,11 +95,12 @@ class Mailboxes:
 
     def section(self, host: int) -> str:
         moved, deleted = '{ action = "move", folder = "Done" }', '{ action = "delete" }'
+        ports = [self.reach("imap", server.port) for server, _ in self.boxes]
         return "".join(
-            f'[mailbox.{user}]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "off"\nuser = "{user}"\n'
+            f'[mailbox.{user}]\nhost = "127.0.0.1"\nport = {port}\ntls = "off"\nuser = "{user}"\n'
             f'password = "{PASSWORD}"\nsince = "all"\npoll = "1s"\n'
             f"after = {deleted if user[-1] == 'd' else moved}\n"
-            for server, user in self.boxes
+            for port, (_, user) in zip(ports, self.boxes, strict=True)
         )
 
     def send(self, mail: Sent) -> None:
@@ -124,7 +127,7 @@ class Relays:
 
     folder: Path
     chance: random.Random
-    ports: list[int] = field(default_factory=list)
+    reach: Reach
     folders: list[Path] = field(default_factory=list)
     accepted: int = 0
     wanted: int = 0
@@ -134,10 +137,9 @@ class Relays:
 
     def section(self, host: int) -> str:
         port, path = _lasting_port(), self.folder / f"maildir-{host}"
-        self.ports.append(port)
         self.folders.append(path)
         maildir.create(path)
-        self._clients.append(Thread(target=self._serve, args=(port,), daemon=True))
+        self._clients.append(Thread(target=self._serve, args=(self.reach("smtp", port),), daemon=True))
         self._clients[-1].start()
         return (
             f'[relay]\nlisten = "127.0.0.1:{port}"\nhostname = "relay.test"\nmaildir = "relay{host}"\n'
@@ -180,16 +182,18 @@ class Relays:
         return False
 
 
-def way_named(name: str, folder: Path, chance: random.Random, dovecots: Sequence[Dovecot]) -> Way:
+def way_named(
+    name: str, folder: Path, chance: random.Random, dovecots: Sequence[Dovecot], reach: Reach
+) -> Way:
     """Return the way in of that name: "maildir", "imap", "box" (one mailbox alone) or "smtp"."""
     if name == "maildir":
         return Maildirs(folder, chance)
     if name == "smtp":
-        return Relays(folder, chance)
+        return Relays(folder, chance, reach)
     with_move, without = dovecots
     user = f"{folder.name.replace('-', '')}{next(_stages)}"
     boxes = [(with_move, f"{user}m"), (with_move, f"{user}d"), (without, f"{user}c")]
-    return Mailboxes(chance, boxes if name == "imap" else boxes[:1])
+    return Mailboxes(chance, boxes if name == "imap" else boxes[:1], reach)
 
 
 def _lasting_port() -> int:

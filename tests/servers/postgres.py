@@ -86,7 +86,7 @@ class Postgres:
             return
         # The server's own words for the modes (PostgreSQL manual, 18.5 Shutting Down the Server).
         self._server.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
-        self._server.wait(timeout=30)
+        self._server.wait(timeout=60)  # a busy machine; its children have five seconds
         self._server = None
 
     @contextmanager

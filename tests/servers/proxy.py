@@ -1,13 +1,31 @@
-"""A wire between a client and a server that can be cut, or that can hang."""
+"""A wire between a client and a server that can be cut, at any byte, or that can hang."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
+from dataclasses import dataclass
+from enum import StrEnum
 from threading import Event, Thread
 
 _BLOCK = 65_536
+
+
+class Toward(StrEnum):
+    """Where bytes go."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+@dataclass(slots=True)
+class _Cut:
+    """One connection ends once so many bytes more went that way: by a reset, or quietly."""
+
+    toward: Toward
+    bytes_left: int
+    quietly: bool
 
 
 class Wire:
@@ -15,7 +33,10 @@ class Wire:
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
+        self.carried = dict.fromkeys(Toward, 0)
+        """How many bytes went each way, in all connections."""
         self._target_port = target_port
+        self._next_cut: _Cut | None = None
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -35,6 +56,18 @@ class Wire:
         """Reset every connection, and refuse new ones until `mend`."""
         self._is_cut = True
         self._loop.call_soon_threadsafe(self._reset_all)
+
+    def cut_at(self, byte: int, toward: Toward, *, quietly: bool) -> None:
+        """End the connection over which the next `byte` bytes that way are complete; all others live on.
+
+        The bytes before arrive, those after never do.  Another order takes the place of one that waits.
+        """
+        self._next_cut = _Cut(toward, byte, quietly)
+
+    @property
+    def has_cut(self) -> bool:
+        """Return whether the last order of `cut_at` was carried out."""
+        return self._next_cut is None
 
     def hang(self) -> None:
         """Let nothing through until `mend`, as if packets were lost; connections stay open."""
@@ -70,8 +103,8 @@ class Wire:
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
             self._open.add(back)
             pumps = {
-                asyncio.create_task(self._pump(reader, back)),
-                asyncio.create_task(self._pump(there, writer)),
+                asyncio.create_task(self._pump(reader, back, Toward.SERVER, writer)),
+                asyncio.create_task(self._pump(there, writer, Toward.CLIENT, back)),
             }
             self._pumps |= pumps
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -86,14 +119,40 @@ class Wire:
             self._open.discard(writer)
             writer.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        toward: Toward,
+        behind: asyncio.StreamWriter,
+    ) -> None:
+        """Carry what `reader` gives to `writer`; `behind` is the way back to who sent it."""
         try:
             while block := await reader.read(_BLOCK):
                 await self._flows.wait()
-                writer.write(block)
+                cut = self._cut_within(len(block), toward)
+                carried = block[: cut.bytes_left] if cut else block
+                self.carried[toward] += len(carried)
+                writer.write(carried)
                 await writer.drain()
+                if cut is not None:
+                    if not cut.quietly:
+                        _reset(writer)
+                        _reset(behind)
+                    return
         except OSError:
             return
+
+    def _cut_within(self, size: int, toward: Toward) -> _Cut | None:
+        """Return the cut that is due within the next `size` bytes that way, if there is one."""
+        cut = self._next_cut
+        if cut is None or cut.toward != toward:
+            return None
+        if cut.bytes_left > size:
+            cut.bytes_left -= size
+            return None
+        self._next_cut = None
+        return cut
 
     def _reset_all(self) -> None:
         for writer in tuple(self._open):

@@ -1,0 +1,89 @@
+"""A stage that faults befall one after the other while mails come in: each passes, and all drains again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.crash.counting import Count
+from tests.crash.ledger import Post
+from tests.crash.results import Result
+from tests.crash.stages import Stage, started, tail
+from tests.servers.waiting import wait_until
+
+_ASKED_EACH_SECONDS = 0.5
+_LONGEST_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Ordeal:
+    """A stage, and the faults that it has met so far; the ledger is checked at the end."""
+
+    stage: Stage
+    part: str
+    seed: int
+    largest_bytes: int = 8_000
+    chance: random.Random = field(init=False)
+    post: Post = field(init=False)
+    result: Result = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)  # noqa: S311  (a seed repeats a campaign)
+        self.post = Post(self.seed, largest_bytes=self.largest_bytes)
+        self.result = Result(self.stage.cell, self.part, self.seed, Count(0))
+
+    def send(self) -> None:
+        """Send a mail to every source, those of a host in turn."""
+        for number in range(len(self.stage.hosts)):
+            self.stage.sent += self.stage.way.send_to_each(number, self.post.write)
+
+    def met(self, fault: str, *, bit: bool) -> None:
+        """Write down a fault; one that had no effect proves nothing, and is a breach."""
+        (self.result.reached if bit else self.result.breaches).append(fault if bit else f"no effect: {fault}")
+
+    def begin(self) -> None:
+        """Let every host start, and return when each is up and the database made."""
+        before = [started(host) for host in self.stage.hosts]
+        for host in self.stage.hosts:
+            self.stage.start(host)
+        for host, times in zip(self.stage.hosts, before, strict=True):
+            wait_until(lambda: started(host) > times, f"{host.log} to tell of a start", _LONGEST_SECONDS)  # noqa: B023  (called now)
+        self.stage.drain()
+
+    def wait(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait for a condition while postroom polls again and again.
+
+        A mailbox rests for more than a minute after a fault, so as not to knock at a server's door all the
+        time; a person who sees that the server is back asks for a poll.
+        """
+        asked = 0.0
+
+        def holds_by_now() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked > _ASKED_EACH_SECONDS:
+                asked = time.monotonic()
+                self.stage.poll_now()
+            return holds()
+
+        try:
+            wait_until(holds_by_now, what, _LONGEST_SECONDS)
+        except AssertionError as error:
+            tails = (tail(host.log) for host in self.stage.hosts)
+            raise AssertionError("\n".join([str(error), *self.result.reached[-3:], *tails])) from error
+
+    def recover(self) -> None:
+        """Let all drain, now that no fault is left, and take the time."""
+        begun = time.monotonic()
+        self.wait(self.stage.is_drained, f"{self.stage.cell} to drain")
+        self.result.recoveries.append(time.monotonic() - begun)
+
+    def conclude(self) -> Result:
+        """End all hosts, and count what became of the mails; `kills` is how many faults there were."""
+        self.recover()
+        for host in self.stage.hosts:
+            self.stage.kill(host)
+        self.result.count = self.stage.count()
+        self.result.count.kills = len(self.result.reached)
+        return self.result
