@@ -21,6 +21,7 @@ from postroom.cli.hard_stop import hard_stop
 from postroom.cli.main import say
 from postroom.cli.notices import say_news
 from postroom.cli.preview import show_preview
+from postroom.cli.profile import profile_option, profiling
 from postroom.cli.words import counted, tally_words
 from postroom.config.values import seconds as seconds_of
 from postroom.core.deadline import Deadline
@@ -65,10 +66,15 @@ class Wish:
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
 @click.option("--quiet", is_flag=True, help="Silent unless a person is needed.")
 @click.option("--skip-locked", is_flag=True, help="Leave quietly while another postroom is at work.")
+@profile_option
 @click.pass_context
-def fetch(ctx: click.Context, /, **options: Any) -> int:
+def fetch(ctx: click.Context, /, *, profile: bool, **options: Any) -> int:
     """Poll each source once (or only those named), extract and announce what is due, and exit."""
-    wish = Wish(**options)
+    with profiling(wanted=profile):
+        return _fetch(ctx, Wish(**options))
+
+
+def _fetch(ctx: click.Context, wish: Wish) -> int:
     if wish.budget is not None and wish.dry_run:
         raise UsageFault("--budget and --dry-run exclude each other", fix="--limit N bounds a dry run")
     with opened(ctx, secrets=True, quiet=wish.quiet) as app:

@@ -17,6 +17,7 @@ from postroom import __version__
 from postroom.app.compose import App
 from postroom.app.running import build_service
 from postroom.cli.context import opened, say_no_source
+from postroom.cli.profile import profile_option, profiling
 from postroom.cli.words import counted
 from postroom.fetcher.watch import Watcher, watch
 from postroom.jobs.heartbeat import Heartbeat, beating
@@ -28,14 +29,16 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 
 
 @click.command(short_help="Run the service: poll, extract, announce, until SIGTERM.")
+@profile_option
 @click.pass_context
-def run(ctx: click.Context) -> None:
+def run(ctx: click.Context, /, *, profile: bool) -> None:
     """Run the service: poll every source, extract and announce, until SIGTERM or Ctrl-C.
 
     Where [relay] is set, it also takes mail by SMTP or LMTP.  SIGTERM finishes the messages at hand and ends
     with 0.  SIGUSR1 polls every source now.
     """
     with (
+        profiling(wanted=profile),
         opened(ctx, secrets=True) as app,
         state_lock(app.settings.state_dir, command="run", now=app.now()),
     ):

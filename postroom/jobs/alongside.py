@@ -9,6 +9,7 @@ from typing import Self
 
 from postroom.errors import TransientError
 from postroom.pipeline.tally import Tally
+from postroom.stages import stage
 
 
 class Alongside:
@@ -30,7 +31,8 @@ class Alongside:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._thread.__exit__(kind, error, trace)
+        with stage("beside"):
+            self._thread.__exit__(kind, error, trace)
         if error is None:
             for call in self._calls:
                 call.result()

@@ -17,19 +17,22 @@ from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
 from postroom.jobs.portion import Portion
 from postroom.pipeline.announce import tell
+from postroom.stages import in_track, stage
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _TOGETHER_SECONDS = 0.05
 
 
+@in_track("work")
 def announce_due(house: House) -> int:
     """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
     taken, portion = 0, Portion()
     while not house.stopping.is_set() and not house.work_until.is_over:
         seconds = house.pace.lease_seconds
-        claimed = house.outbox.claim(
-            limit=portion.size, holder=house.holder, lease_seconds=seconds, now=house.now()
-        )
+        with stage("claim"):
+            claimed = house.outbox.claim(
+                limit=portion.size, holder=house.holder, lease_seconds=seconds, now=house.now()
+            )
         began = time.monotonic()
         if claimed:
             reach("announce.claimed")
@@ -54,7 +57,8 @@ def _announce(some: Sequence[Owed], house: House) -> int:
     taken, told = 0, list[Told]()
     since = time.monotonic()
     for owed in some:
-        told.append(tell(owed, notifier=house.notifier, now=house.now, jitter=house.jitter))
+        with stage("tell"):
+            told.append(tell(owed, notifier=house.notifier, now=house.now, jitter=house.jitter))
         if owed is some[-1] or time.monotonic() - since > _TOGETHER_SECONDS:
             taken += _conclude(told, house)
             told, since = [], time.monotonic()
@@ -62,7 +66,8 @@ def _announce(some: Sequence[Owed], house: House) -> int:
 
 
 def _conclude(told: Sequence[Told], house: House) -> int:
-    ours = house.outbox.conclude(told, house.now())
+    with stage("conclude"):
+        ours = house.outbox.conclude(told, house.now())
     reach("announce.concluded")
     for each in told:
         if each.owed.message_id not in ours:

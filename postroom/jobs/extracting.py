@@ -25,6 +25,7 @@ from postroom.jobs.together import Together
 from postroom.pipeline.extract import extract
 from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
+from postroom.stages import in_track, stage
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
 
@@ -39,6 +40,7 @@ class Outcome:
     error: Exception | None = None
 
 
+@in_track("work")
 def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     """Extract what is due, on all workers; return documents and failures.
 
@@ -47,19 +49,22 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     """
     tally, portion = Tally(), Portion()
     while not house.stopping.is_set() and not house.work_until.is_over:
-        claims = house.workbench.claim(
-            # Where the time is measured out, each worker finishes one message and begins no other.
-            limit=house.pace.workers if house.work_until.is_finite else portion.size,
-            holder=house.holder,
-            lease_seconds=house.pace.lease_seconds,
-            now=house.now(),
-        )
+        # Where the time is measured out, each worker finishes one message and begins no other.
+        claims = _claimed(house.pace.workers if house.work_until.is_finite else portion.size, house)
         began = time.monotonic()
         tally += extract_claims(claims, house)
         portion.done(len(claims), time.monotonic() - began)
         if not claims or not until_empty:
             break
     return tally
+
+
+def _claimed(limit: int, house: House) -> Sequence[Claim]:
+    lease_seconds = house.pace.lease_seconds
+    with stage("claim"):
+        return house.workbench.claim(
+            limit=limit, holder=house.holder, lease_seconds=lease_seconds, now=house.now()
+        )
 
 
 def extract_claims(claims: Sequence[Claim], house: House) -> Tally:
@@ -84,6 +89,7 @@ def _renew_claims(claims: Sequence[Claim], house: House) -> None:
     house.workbench.renew(claims, lease_seconds=house.pace.lease_seconds, now=house.now())
 
 
+@in_track("workers")
 def _attempt(claim: Claim, house: House) -> Outcome:
     """Take one claimed message apart; whatever its bytes do is its own trouble."""
     started = time.monotonic()
@@ -105,7 +111,8 @@ def _conclude(claims: Sequence[Claim], finished: SimpleQueue[Future[Outcome]], h
     tally, outages = Tally(), list[TransientError]()
     together = Together[Outcome](claim.org_id for claim in claims)
     for _ in claims:
-        outcome = finished.get().result()
+        with stage("extract"):
+            outcome = finished.get().result()
         for some in together.add(outcome.claim.org_id, outcome):
             try:
                 tally += _write_down(some, house)
@@ -136,7 +143,8 @@ def _write_down(outcomes: Iterable[Outcome], house: House) -> Tally:
 def _finish(ready: Sequence[Outcome], house: House) -> Tally:
     """Commit together; where the database refuses that, one by one, so that each answers for itself."""
     try:
-        counts = house.workbench.finish([each.extracted for each in ready if each.extracted], house.now())
+        with stage("finish"):
+            counts = house.workbench.finish([each.extracted for each in ready if each.extracted], house.now())
     except TransientError as outage:
         for each in ready:
             _put_back(each.claim, house, outage)

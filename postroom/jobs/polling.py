@@ -21,6 +21,7 @@ from postroom.jobs.keeping import kept
 from postroom.jobs.records import as_record
 from postroom.pipeline.accept import Settle, accept, settle_places
 from postroom.pipeline.tally import Tally
+from postroom.stages import each_in, stage, track
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _LONG_ENOUGH_SECONDS = 15.0  # for a source to give a mail; who had less was only at the end of the queue
@@ -51,7 +52,11 @@ def poll(
         return Tally()
     reach("poll.leased")
     try:
-        with _told_of(kit, house), kept(partial(_renew_lease, fence, house), lease_seconds=seconds):
+        with (
+            track("polls"),
+            _told_of(kit, house),
+            kept(partial(_renew_lease, fence, house), lease_seconds=seconds),
+        ):
             backlog = Backlog(limit or kit.max_per_poll)
             return _counted(_batches(fence, kit, house, backlog, since), kit, house, report, backlog)
     finally:
@@ -106,8 +111,10 @@ def _batches(
 ) -> Iterator[Tally]:
     _require_pinned_org(kit)
     with kit.connect() as source:
-        yield Tally(refused=_settle_owed(source, kit, house) or _remove_kept(source, kit, house))
-        for batch in source.batches(kit.memory, limit=backlog.limit, since=since):
+        with stage("settle owed"):
+            refused = _settle_owed(source, kit, house) or _remove_kept(source, kit, house)
+        yield Tally(refused=refused)
+        for batch in each_in("fetch", source.batches(kit.memory, limit=backlog.limit, since=since)):
             backlog.note(batch)
             yield accept(batch, desk=kit.desk, settle=_in_time(source), fence=fence)
             if house.stopping.is_set() or house.polls_until.is_over:

@@ -26,6 +26,7 @@ from postroom.pipeline.letter import Letter, read_letter
 from postroom.pipeline.plan import Plan, make_plan, wanted_keys
 from postroom.pipeline.standing import Rules, no_rules, ruled
 from postroom.pipeline.tally import Tally, log_verdicts
+from postroom.stages import stage
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accept")
@@ -87,7 +88,8 @@ def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, un
     started = time.monotonic()
     reach("poll.batch")
     met_at = desk.now()  # before the orgs are read: an org added meanwhile must count as newer than this
-    decided, orgs = _decide(batch, desk)
+    with stage("route"):
+        decided, orgs = _decide(batch, desk)
     if unstorable:
         decided = list(map(partial(held_bare, reason=unstorable), decided[:1]))
     reach("accept.decided")
@@ -99,7 +101,8 @@ def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, un
     taken = dict.fromkeys(seen.place for seen in settling if seen.verdict is not Verdict.QUARANTINED)
     held = list(dict.fromkeys(seen.place for seen in settling if seen.place not in taken))
     places = list(dict.fromkeys([*batch.owed, *taken]))
-    refused = settle_places(places, held, inbox=desk.inbox, settle=settle, now=desk.now)
+    with stage("settle"):
+        refused = settle_places(places, held, inbox=desk.inbox, settle=settle, now=desk.now)
     return replace(tally, refused=refused)
 
 
@@ -143,15 +146,17 @@ def _archive_and_commit(
     """Archive and commit, as often as others get in between; what is archived once is not archived again."""
     durable: set[str] = set()
     for _ in range(_RACES):
-        existing = desk.inbox.find(wanted_keys(decided))
-        plan = make_plan(decided, batch, existing, leave=desk.leave_unknown)
-        gone = _archive(plan, batch, desk, durable)
+        with stage("archive"):
+            existing = desk.inbox.find(wanted_keys(decided))
+            plan = make_plan(decided, batch, existing, leave=desk.leave_unknown)
+            gone = _archive(plan, batch, desk, durable)
         if gone:
             decided = [decision for decision in decided if decision.letter.fetched.place not in gone]
             continue
         reach("accept.archived")
         try:
-            return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), met_at)
+            with stage("commit"):
+                return plan, desk.inbox.commit(_intake(plan, batch, desk, fence), met_at)
         except Raced:
             continue
     raise DatabaseUnavailable(f"{desk.source_name}: others kept taking the same mails; trying again later")

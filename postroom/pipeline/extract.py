@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from postroom.pipeline.inside import Opening
 from postroom.pipeline.pages import Pages
 from postroom.pipeline.parts import Dissection
 from postroom.pipeline.scratch import scratch
+from postroom.stages import stage
 from postroom.storage.store import ObjectStore, View
 
 SUSPECT = 2
@@ -28,11 +30,14 @@ def extract(claim: Claim, *, store: ObjectStore, standard: Standard, opening: Op
     ObjectCorrupt, MessageDeadly (this message's own trouble).
     """
     reach("extract.claimed")
-    with store.opened(claim.raw_key, claim.raw_sha256) as view:
+    with ExitStack() as held:
+        with stage("read"):
+            view = held.enter_context(store.opened(claim.raw_key, claim.raw_sha256))
         reach("extract.opened")
         _try_if_suspect(claim, view, opening)
-        mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
-        ledger = _kept(mail, claim.org_id)
+        with stage("take apart"):
+            mail = Dissection(Pages(view), standard=standard, store=store, opening=opening)
+            ledger = _kept(mail, claim.org_id)
     return Extracted(claim, ledger, tuple(mail.defects), tuple(mail.limits))
 
 
