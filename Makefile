@@ -178,6 +178,14 @@ bench-flood: dev ## Flood a postroom with 50,000 mails: memory, queues, and how 
 bench-scale: dev cluster-packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows
 	@.venv/bin/python -m bench.scale
 
+.PHONY: fence
+fence: dev ## Count the calls that the daily work takes, and hold them against what is recorded (also part of check)
+	@.venv/bin/python -m bench.fence
+
+.PHONY: fence-record
+fence-record: dev ## Record those counts anew, on purpose
+	@.venv/bin/python -m bench.fence --record
+
 .PHONY: mutate
 mutate: dev ## Change the core a little, again and again, and show what its tests do not notice (MUTATE="headers")
 	@tools/venv mutate
