@@ -24,7 +24,7 @@ _PADDING = (b"", b"", b"==", b"=")  # by the letters over
 _LETTER = re.compile(rb"[A-Za-z0-9+/]")
 _REST = re.compile(rb"[A-Za-z0-9+/]{0,3}|[A-Za-z0-9+/]{2}=")
 _LINE = re.compile(rb"(?:\A|[\r\n])[ \t\f\v]*+([A-Za-z0-9+/=]++)[ \t\f\v]*+(?=[\r\n]|\Z)")
-_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{40,1000}+[ \t]*+\r?\n)++[A-Za-z0-9+/]*+={0,2}+\s*+\Z")
+_LINES = re.compile(rb"(?>(?:[A-Za-z0-9+/]{40,1000}+[ \t]*+\r?\n)+)[A-Za-z0-9+/]*+={0,2}+\s*+\Z")
 
 
 def looks_like_base64(head: bytes) -> bool:

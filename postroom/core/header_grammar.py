@@ -11,10 +11,10 @@ class Grammar:
     def __init__(self, end: bytes, rest: bytes, before_end: bytes) -> None:
         # RFC 5322 2.2: printable ASCII but ":"; 4.5.1 allows blanks before the colon.
         name = rb"([!-9;-~]{1,255})[ \t]*:"
-        field = name + rb"(" + rest + rb"(?:" + end + rb"[ \t]" + rest + rb")*+)"
+        field = name + rb"(" + rest + rb"(?>(?:" + end + rb"[ \t]" + rest + rb")*))"
         # A parameter at the start of a line is a fold whose blank was lost.
         fold = rb"(?:[ \t]|[A-Za-z0-9*_-]{1,80}[ \t]?=)"
-        content = name + rb"(" + rest + rb"(?:" + end + fold + rest + rb")*+)"
+        content = name + rb"(" + rest + rb"(?>(?:" + end + fold + rest + rb")*))"
         # Nearly all are such: another field or a blank line behind them leaves no doubt where they end.
         behind = end + rb"(?:(?=[!-,.-9;-~])|(" + before_end + end + rb"))"
         self.field, self.sound_field = re.compile(field), re.compile(field + behind)

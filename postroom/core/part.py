@@ -13,7 +13,7 @@ from postroom.core.words import clean, decode_words
 _TYPE = re.compile(r"[!#$&^_.+a-z0-9*%'`|~{}-]+/[!#$&^_.+a-z0-9*%'`|~{}-]+")
 _LONGEST_TYPE = 255  # characters; RFC 6838 4.2 allows 127 on each side of the slash
 _BARE = {"text": "text/plain", "multipart": "multipart/mixed", "message": "message/rfc822"}
-_ENCODING = re.compile(rb"(?:[ \t\"]|\((?:[^()]++|\([^()]*+\))*+\))*+([A-Za-z0-9-]*+)")
+_ENCODING = re.compile(rb"(?>(?:[ \t\"]|\((?>(?:[^()]++|\([^()]*+\))*)\))*)([A-Za-z0-9-]*+)")
 _ENCODING_FIELD = "content-transfer-encoding"
 CONTRADICTED = "7bit, base64"
 """The transfer encoding of a part that names none first and base64 in another field: its body decides."""

@@ -15,7 +15,7 @@ _BOMS = ((b"\xef\xbb\xbf", ""), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-1
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _QUOTED = re.compile(rb'"[^"]*+"')
 _DECLARATION = re.compile(rb"<\?xml\b", re.IGNORECASE)
-_MISC = re.compile(rb"\s++|<\?[^>]*+>|<!--(?:[^-]++|-(?!->))*+-->|<!DOCTYPE[^>\[]*+>", re.IGNORECASE)
+_MISC = re.compile(rb"\s++|<\?[^>]*+>|<!--(?>(?:[^-]++|-(?!->))*)-->|<!DOCTYPE[^>\[]*+>", re.IGNORECASE)
 _ROOT = re.compile(rb"<(?:([A-Za-z_][\w.-]{0,60}):)?([A-Za-z_][\w.-]{0,60})((?:\s[^>]{0,4000})?)/?>")
 _NAMESPACE = re.compile(rb"""\sxmlns(?::([\w.-]{1,60}))?\s*=\s*["']([^"'<]{1,200})["']""")
 _UBL = b"urn:oasis:names:specification:ubl:schema:xsd:"
