@@ -1,16 +1,23 @@
-"""postroom as a user runs it: a process of its own, with nothing of ours in its environment."""
+"""postroom as a user runs it: a process of its own, with nothing of ours in its environment.
+
+It is forked from one that has imported everything, for a suite that starts it hundreds of times.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+from tests.environment import ENVIRONMENT
+from tests.nursery import Nursery
+
+__all__ = ["ENVIRONMENT", "Done", "postroom"]
+
+_LONGEST_SECONDS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +35,20 @@ class Done:
 
 def postroom(config: Path, *arguments: str, answer: int | None = 0) -> Done:
     """Run one command to its end; it must end with `answer`, unless that is None."""
-    done = subprocess.run(
-        [sys.executable, "-m", "postroom", "-c", str(config), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-        timeout=50,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert answer is None or done.returncode == answer, f"ended with {done.returncode}: {done.stderr}"
-    return Done(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        pid = _nursery().start(["-c", str(config), *arguments], err, out=out)
+        code = _nursery().wait(pid, _LONGEST_SECONDS)
+        if code is None:
+            _nursery().kill(pid)
+        done = Done(-9 if code is None else code, out.read_text("utf-8"), err.read_text("utf-8"))
+    assert code is not None, f"{arguments} did not end: {done.err}"
+    assert "Traceback" not in done.err, done.err
+    assert answer is None or done.code == answer, f"ended with {done.code}: {done.err}"
+    return done
+
+
+@cache
+def _nursery() -> Nursery:
+    """Return the parent of this session's commands; it ends with the session, as its standard input does."""
+    return Nursery()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from tests.crash.nursery import Nursery
+from tests.nursery import Nursery
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import running_dovecot, running_postgres, running_rgw
 from tests.servers.postgres import Postgres

@@ -15,10 +15,10 @@ import psycopg
 
 from tests.crash.counting import Count, Objects, Rows, check_rows
 from tests.crash.ledger import ORGS, Sent
-from tests.crash.nursery import Nursery
 from tests.crash.serving import Reach, Servers, straight
 from tests.crash.storages import BUILDERS
 from tests.crash.ways import Way, way_named
+from tests.nursery import Nursery
 from tests.servers.waiting import wait_until
 
 STORAGES = ("sqlite", "postgres")

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from tests.command import ENVIRONMENT
+from postroom.cli.registry import COMMANDS
+from tests.environment import ENVIRONMENT
 
 _WARM = (
     "alembic.command", "aiosmtpd.smtp", "apscheduler.schedulers.background", "boto3", "imapclient",
@@ -33,11 +34,11 @@ class Nursery:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.nursery"],
+            [sys.executable, "-m", "tests.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=ENVIRONMENT,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[1],
         )
         assert self._read() == "ready"
 
@@ -54,10 +55,23 @@ class Nursery:
         self._process.stdout.close()
 
     def start(
-        self, words: list[str], log: Path, *, failpoint: str = "", sabotages: Sequence[str] = ()
+        self,
+        words: list[str],
+        log: Path,
+        *,
+        out: Path | None = None,
+        failpoint: str = "",
+        sabotages: Sequence[str] = (),
     ) -> int:
-        """Start a command line whose output goes to `log`, and return its pid."""
-        order = {"words": words, "log": str(log), "failpoint": failpoint, "sabotages": list(sabotages)}
+        """Start a command line and return its pid; its output goes to `log`, or the standard one to `out`."""
+        order = {
+            "words": words,
+            "out": str(out or log),
+            "log": str(log),
+            "environ": ENVIRONMENT,
+            "failpoint": failpoint,
+            "sabotages": list(sabotages),
+        }
         return int(self._ask("start", order))
 
     def wait(self, pid: int, seconds: float) -> int | None:
@@ -85,7 +99,7 @@ class Nursery:
 
 def _serve() -> None:
     """Answer orders until standard input ends; then nobody is left alive."""
-    for module in _WARM:
+    for module in (*_WARM, *(entry.module for entry in COMMANDS.values())):
         __import__(module)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     living: set[int] = set()
@@ -135,10 +149,14 @@ def _forked(order: dict[str, Any]) -> int:
 def _live(order: dict[str, Any]) -> NoReturn:
     """Be the postroom that was ordered."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log, out = (
+        os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for name in ("log", "out")
+    )
     nothing = os.open(os.devnull, os.O_RDWR)
-    for target, source in ((0, nothing), (1, log), (2, log)):
+    for target, source in ((0, nothing), (1, out), (2, log)):
         os.dup2(source, target)
+    os.environ.clear()
+    os.environ.update(order["environ"])
     from postroom.cli.main import main  # noqa: PLC0415  (the nursery alone has it warm)
     from tests.crash.sabotage import arm  # noqa: PLC0415  (as above)
 
