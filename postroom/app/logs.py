@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from postroom.config.settings import Log
+from postroom.notify.log import ANNOUNCED
 
 # sd-daemon(3): a line's level for the journal.
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2, "exception": 3}
@@ -49,6 +50,7 @@ def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    vars(handler)["handleError"] = _let_announcements_fail
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -62,6 +64,15 @@ def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)  # libraries: what a person must know
     logging.getLogger("postroom").setLevel(log.level.upper())
+
+
+def _let_announcements_fail(record: logging.LogRecord) -> None:
+    """Raise what befell an announcement, inside the `except` that met it; any other line is let go.
+
+    A disk that is too full for the log is no reason to take no mail.
+    """
+    if record.name == ANNOUNCED:
+        raise  # noqa: PLE0704  (called by logging inside of its `except`)
 
 
 def _renderer(log: Log, stream: TextIO, environ: Mapping[str, str]) -> Processor:

@@ -182,3 +182,12 @@ class RelayBroken(TransientError):
     """
 
     code = "E-RELAY-DOWN"
+
+
+class LogUnwritable(TransientError):
+    """An announcement could not be written to the log: its disk is full, or the pipe is closed.
+
+    Mail is taken all the same, and its documents are announced once the log takes lines again. Make room.
+    """
+
+    code = "E-LOG"

@@ -146,7 +146,8 @@ class ClusterRunner:
     def _pause(self, kit: SourceKit, error: TransientError) -> float:
         """Return how long a source rests; all hosts count its failures together."""
         pause = back_off_seconds(self._house.book.failures(kit.name), error, kit, self._house)
-        _log.warning("next poll put off", source=kit.name, seconds=round(pause))
+        why = {"code": error.code, "error": str(error)}
+        _log.warning("next poll put off", source=kit.name, seconds=round(pause), **why)
         return pause
 
     def _poll_again(self, source: str) -> None:

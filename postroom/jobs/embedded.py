@@ -59,7 +59,8 @@ class EmbeddedRunner:
         self._failures[kit.name] = self._failures.get(kit.name, 0) + 1
         pause = back_off_seconds(self._failures[kit.name], error, kit, self._house)
         self._clock.due_in(pause, poll_of(kit.name))
-        _log.warning("next poll put off", source=kit.name, seconds=round(pause))
+        why = {"code": error.code, "error": str(error)}  # of a database that is full, nobody else tells
+        _log.warning("next poll put off", source=kit.name, seconds=round(pause), **why)
 
     def _extract(self) -> None:
         if extract_due(self._house, until_empty=True).documents:

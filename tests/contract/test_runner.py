@@ -143,6 +143,9 @@ def test_a_source_in_trouble_is_logged_and_its_neighbours_polled(
         wait_until(lambda: '"code": "E-IMAP-CONNECT"' in log.getvalue(), "the trouble is logged", 30)
         wait_until(lambda: '"event": "next poll put off"' in log.getvalue(), "it is given time", 30)
 
+    (put_off,) = [line for line in log.getvalue().splitlines() if "next poll put off" in line]
+    assert '"code": "E-IMAP-CONNECT"' in put_off  # where the database is full, no other line says it
+
 
 def test_a_stopped_runner_has_asked_its_tasks_to_end(postroom: Postroom, hire: Hire) -> None:
     with ticking(postroom, hire, postroom.orders):

@@ -11,6 +11,8 @@ from typing import Final
 from tests.crash.failpoint_sweep import failpoints_of, sweep_failpoints
 from tests.crash.faults.archive import trouble_the_archive
 from tests.crash.faults.database import kill_the_database
+from tests.crash.faults.disks import fill_disks
+from tests.crash.faults.mailboxes import change_mailboxes
 from tests.crash.faults.wires import disturb_wires
 from tests.crash.ordering import prove_order
 from tests.crash.random_kills import kill_at_random
@@ -63,9 +65,12 @@ _FAULTS: Final[dict[str, Play]] = {
     "faults.wires": disturb_wires,
     "faults.database": kill_the_database,
     "faults.archive": trouble_the_archive,
+    "faults.disks": fill_disks,
+    "mailbox": change_mailboxes,
 }
 _NOT_EVERYWHERE: Final[dict[str, set[str]]] = {
     "faults.wires": _POSTGRES | {"sqlite-imap", "sqlite-smtp"},
     "faults.database": _POSTGRES,
     "faults.archive": _POSTGRES,
+    "mailbox": {"sqlite-imap", "postgres-imap"},
 }

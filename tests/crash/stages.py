@@ -33,6 +33,7 @@ class Host:
 
     folder: Path
     pid: int | None = None
+    starts_before: int = 0  # of those that the log tells of, when it was last started
 
     @property
     def config(self) -> Path:
@@ -41,6 +42,17 @@ class Host:
     @property
     def log(self) -> Path:
         return self.folder / "logs" / "postroom"
+
+    @property
+    def is_up(self) -> bool:
+        """Return whether its service has said that it is up."""
+        return self.pid is not None and started(self) > self.starts_before
+
+    @property
+    def stands_still(self) -> bool:
+        """Return whether its process was stopped as a whole."""
+        status = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        return status.rpartition(")")[2].split()[0] == "T"
 
 
 @dataclass(slots=True)
@@ -62,6 +74,7 @@ class Stage:
     def start(self, host: Host, *, failpoint: str = "", sabotages: Sequence[str] = ()) -> None:
         """Let a host's service start; it may not be up when this returns."""
         words = ["-c", str(host.config), "run"]
+        host.starts_before = started(host)
         host.pid = self.nursery.start(words, host.log, failpoint=failpoint, sabotages=sabotages)
 
     def kill(self, host: Host) -> None:
@@ -74,7 +87,7 @@ class Stage:
     def poll_now(self) -> None:
         """Ask every host that is up to poll all of its sources, as a person does once a server is back."""
         for host in self.hosts:
-            if host.pid is not None:
+            if host.is_up and host.pid is not None:
                 os.kill(host.pid, signal.SIGUSR1)
 
     def is_drained(self) -> bool:

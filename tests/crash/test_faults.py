@@ -1,6 +1,6 @@
-"""A small campaign of faults: wires, databases and archives fail while mails come in, and nothing is lost.
+"""A small campaign of faults: wires, disks, databases and archives fail, and nothing is lost.
 
-make crash PARTS=faults     the long one; POSTROOM_CRASH_SEED repeats it
+make crash PARTS="faults mailbox"     the long one; POSTROOM_CRASH_SEED repeats it
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import pytest
 
 from tests.crash.faults.archive import trouble_the_archive
 from tests.crash.faults.database import kill_the_database
+from tests.crash.faults.disks import fill_disks
+from tests.crash.faults.mailboxes import change_mailboxes
 from tests.crash.faults.wires import disturb_wires
 from tests.crash.results import Result
 from tests.crash.serving import Servers
@@ -35,6 +37,10 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
             "sqlite-box", partial(disturb_wires, cuts=2), id="wire to a mailbox", marks=pytest.mark.dovecot
         ),
         pytest.param("sqlite-smtp", partial(disturb_wires, cuts=2), id="wire to the relay"),
+        pytest.param("sqlite-smtp", partial(fill_disks, times=1, only="relay"), id="a full disk"),
+        pytest.param(
+            "sqlite-imap", partial(change_mailboxes, times=1), id="mailboxes", marks=pytest.mark.dovecot
+        ),
         pytest.param("postgres-maildir", partial(disturb_wires, cuts=1), id="wires", marks=ON_POSTGRES),
         pytest.param(
             "postgres-maildir", partial(kill_the_database, times=1), id="database", marks=ON_POSTGRES

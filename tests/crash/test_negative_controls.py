@@ -122,12 +122,7 @@ def _stand_still(played: Stage, host: Host, place: str, sabotages: Sequence[str]
 
 
 def _await_stop(host: Host) -> None:
-    status = Path(f"/proc/{host.pid}/stat")
-
-    def stands_still() -> bool:
-        return status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
-
-    wait_until(stands_still, f"{host.folder} to stand still", 30)
+    wait_until(lambda: host.stands_still, f"{host.folder} to stand still", 30)
 
 
 def _let_go_on(host: Host) -> None:

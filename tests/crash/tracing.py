@@ -58,7 +58,7 @@ def traced(
         ["-c", str(host.config), *words], host.log, sabotages=["stand still at first", *sabotages]
     )
     host.pid = pid
-    wait_until(lambda: _state(pid) == "T", "the process to wait for strace")
+    wait_until(lambda: host.stands_still, "the process to wait for strace")
     befalls = ["-e", f"inject={inject}"] if inject else []
     follow = [
         "-f",
@@ -102,7 +102,3 @@ def calls(trace: Path, *, succeeded: bool = True) -> list[Call]:
             found.append((second["answer"], Call(second["name"], told + second["told"], at, number, thread)))
     wanted = [call for answer, call in found if answer != "?" and (int(answer) >= 0) == succeeded]
     return sorted(wanted, key=lambda call: call.begun)
-
-
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

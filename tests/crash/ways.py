@@ -131,6 +131,7 @@ class Relays:
     folders: list[Path] = field(default_factory=list)
     accepted: int = 0
     wanted: int = 0
+    refusals: list[int] = field(default_factory=list)  # the codes of all replies that refused a mail
     _counting: Lock = field(default_factory=Lock)
     _waiting: Queue[Sent | None] = field(default_factory=Queue)
     _clients: list[Thread] = field(default_factory=list)
@@ -176,9 +177,15 @@ class Relays:
                 Event().wait(_PAUSE_SECONDS)
 
     def _accepted(self, port: int, mail: Sent) -> bool:
-        with suppress(OSError, smtplib.SMTPException), smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
-            refused = client.sendmail("buyer@sender.test", [address(mail)], mail.raw)
-            return not refused
+        try:
+            with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+                return not client.sendmail("buyer@sender.test", [address(mail)], mail.raw)
+        except smtplib.SMTPRecipientsRefused as refused:
+            self.refusals += [code for code, _ in refused.recipients.values()]
+        except smtplib.SMTPResponseException as refused:
+            self.refusals.append(refused.smtp_code)
+        except (OSError, smtplib.SMTPException):  # nobody listens, or the connection broke
+            pass
         return False
 
 

@@ -43,7 +43,7 @@ def dovecot() -> Iterator[Dovecot]:
 def greenmail() -> Iterator[GreenMail]:
     """A running GreenMail; skipped or failed as Dovecot is."""
     if not greenmail_is_there():
-        _missing(f"needs a Docker engine that has {IMAGE} (make test-containers sees to it)")
+        missing(f"needs a Docker engine that has {IMAGE} (make test-containers sees to it)")
     with tempfile.TemporaryDirectory(prefix="greenmail-") as root:
         server = GreenMail(Path(root))
         try:
@@ -73,7 +73,7 @@ def imap_server(request: pytest.FixtureRequest) -> ImapServer:
 def running_dovecot(**choices: Any) -> Iterator[Dovecot]:
     """Run a Dovecot of its own as long as the block lasts, with these choices of its class."""
     if not found_version().startswith("2.3."):
-        _missing(f"needs {PACKAGE}, version 2.3")
+        missing(f"needs {PACKAGE}, version 2.3")
     # Not under pytest's own folder: as root, Dovecot's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as root:
         server = Dovecot(Path(root), **choices)
@@ -88,7 +88,7 @@ def running_dovecot(**choices: Any) -> Iterator[Dovecot]:
 def running_lmtp_dovecot(lmtp: str) -> Iterator[Dovecot]:
     """Run a Dovecot with these lines for its LMTP as long as the block lasts."""
     if not LMTP_SERVER.exists():
-        _missing("needs dovecot-lmtpd (Debian package)")
+        missing("needs dovecot-lmtpd (Debian package)")
     with running_dovecot(more=lmtp) as server:
         yield server
 
@@ -127,7 +127,7 @@ def running_postgres(*, fsync: bool = False) -> Iterator[postgresql.Postgres]:
     """Run a PostgreSQL of its own as long as the block lasts."""
     binaries = postgresql.find_postgres()
     if binaries is None:
-        _missing(f"needs {postgresql.PACKAGE}")
+        missing(f"needs {postgresql.PACKAGE}")
     # Not under pytest's own folder: the plain user that root becomes could not walk into it.
     with tempfile.TemporaryDirectory(prefix="postgres-") as root:
         server = postgresql.Postgres(Path(root), binaries, fsync=fsync)
@@ -156,7 +156,7 @@ def rgw() -> Iterator[Rgw]:
 def running_rgw() -> Iterator[Rgw]:
     """Run a Ceph Object Gateway of its own as long as the block lasts."""
     if not ceph.is_there():
-        _missing(f"needs {ceph.PACKAGES}")
+        missing(f"needs {ceph.PACKAGES}")
     with tempfile.TemporaryDirectory(prefix="rgw-") as root:
         server = Rgw(Path(root))
         try:
@@ -187,9 +187,9 @@ def postfix_root() -> Iterator[Path]:
     Without the package, or as a plain user, the test is skipped by name; in CI it fails.
     """
     if mta.find_postfix() is None:
-        _missing(f"needs {mta.PACKAGE}")
+        missing(f"needs {mta.PACKAGE}")
     if os.geteuid() != 0:
-        _missing("needs root: nobody else can run a Postfix")
+        missing("needs root: nobody else can run a Postfix")
     # Not under pytest's own folder: as root, Postfix's other users could not walk into it.
     with tempfile.TemporaryDirectory(prefix="postfix-") as root:
         Path(root).chmod(0o755)
@@ -200,7 +200,7 @@ def reachable_python(user: str) -> str:
     """Return a Python that `user` can run, wherever ours lies; skipped or failed where there is none."""
     candidates = (getattr(sys, "_base_executable", sys.executable), "/usr/bin/python3")
     python = next((each for each in candidates if _is_reachable(each, user)), None)
-    return python or _missing(f"needs a Python 3.11 that the user {user} can run, such as Debian's python3")
+    return python or missing(f"needs a Python 3.11 that the user {user} can run, such as Debian's python3")
 
 
 def _is_reachable(python: str, user: str) -> bool:
@@ -239,7 +239,8 @@ def mailbox_of(user: str, port: int, ca: Path, action: Action = Action.KEEP) -> 
     )
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
+    """Skip the test by the name of what is not there; in CI it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: in CI every real server must be there")
     pytest.skip(what)
@@ -247,4 +248,4 @@ def _missing(what: str) -> NoReturn:
 
 def program(name: str) -> str:
     """Return where a Debian package's program of the same name is; skipped or failed where it is not."""
-    return shutil.which(name) or _missing(f"needs {name} (Debian package)")
+    return shutil.which(name) or missing(f"needs {name} (Debian package)")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.crash.counting import Count
 from tests.crash.ledger import Post
 from tests.crash.results import Result
-from tests.crash.stages import Stage, started, tail
+from tests.crash.stages import Stage, tail
 from tests.servers.waiting import wait_until
 
 _ASKED_EACH_SECONDS = 0.5
@@ -45,12 +45,15 @@ class Ordeal:
 
     def begin(self) -> None:
         """Let every host start, and return when each is up and the database made."""
-        before = [started(host) for host in self.stage.hosts]
-        for host in self.stage.hosts:
-            self.stage.start(host)
-        for host, times in zip(self.stage.hosts, before, strict=True):
-            wait_until(lambda: started(host) > times, f"{host.log} to tell of a start", _LONGEST_SECONDS)  # noqa: B023  (called now)
+        self.start_all()
+        wait_until(lambda: all(host.is_up for host in self.stage.hosts), "all to start", _LONGEST_SECONDS)
         self.stage.drain()
+
+    def start_all(self) -> None:
+        """Let every host that is dead start."""
+        for host in self.stage.hosts:
+            if host.pid is None:
+                self.stage.start(host)
 
     def wait(self, holds: Callable[[], bool], what: str) -> None:
         """Wait for a condition while postroom polls again and again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -9,6 +10,7 @@ import os
 import pty
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import structlog
@@ -19,7 +21,10 @@ from postroom.app.house import build_house
 from postroom.app.logs import configure, to_stderr
 from postroom.config.load import load
 from postroom.config.settings import Log
+from postroom.core.announcement import Announcement
+from postroom.errors import LogUnwritable
 from postroom.jobs.once import one_round
+from postroom.notify.log import LogNotifier
 from tests.mailbox import mail
 from tests.servers.waiting import free_port
 
@@ -43,6 +48,30 @@ def test_a_json_line_is_one_object_with_the_first_things_first() -> None:
     assert fields.pop("timestamp").endswith("Z")
     assert fields == {"level": "info", "event": "accepted", "org": "acme", "bytes": 478, "ms": 1.5}
     assert line.count("\n") == 1
+
+
+class FullDisk(io.StringIO):
+    """Takes no line any more, as a file on a full disk."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_announcement_that_could_not_be_written_is_not_taken_for_announced() -> None:
+    configure(Log(level="info", format="json"), stream=FullDisk(), environ={})
+
+    with pytest.raises(LogUnwritable):
+        LogNotifier().send(Announcement(UUID(int=1), "document.created", "acme", UUID(int=2), None, 0))
+
+
+def test_a_line_that_could_not_be_written_stops_nothing_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure(Log(level="info", format="json"), stream=FullDisk(), environ={})
+
+    LOG.info("accepted", org="acme")
+
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
