@@ -99,13 +99,17 @@ class Peak:
 
 @contextmanager
 def watched(pid: int) -> Iterator[Peak]:
-    """Yield the peak of a process and all below it, looked at fifty times a second while the block lasts."""
+    """Yield the peak of a process and all below it, looked at fifty times a second while the block lasts.
+
+    What only one look saw does not count: between vfork and exec a child's memory is its parent's.
+    """
     peak, over = Peak(), threading.Event()
 
     def watch() -> None:
-        number = 0
+        number, before = 0, rss_mb(pid)
         while not over.wait(_SAMPLE_SECONDS):
-            peak.rss_mb = max(peak.rss_mb, rss_mb(pid))
+            now = rss_mb(pid)
+            peak.rss_mb, before = max(peak.rss_mb, min(before, now)), now
             if number % _SHARES_EVERY == 0:
                 peak.pss_mb = max(peak.pss_mb, pss_mb(pid))
             number += 1
