@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import importlib
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FINAL = {Exit.OK, Exit.NOT_A_MESSAGE, Exit.UNKNOWN_ORG}
+_OBJECTS = 20_000  # new ones before garbage is looked for: what a start loads is none
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -47,18 +49,6 @@ def _without_rich() -> Iterator[None]:
             del sys.modules["rich"]
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let no garbage be looked for while modules are loaded, which leave none: a tenth of a start's time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 class LazyGroup(click.Group):
     """A click group over `registry.COMMANDS`; `--help` and completion list them without importing any."""
 
@@ -69,7 +59,7 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        with _without_rich(), _uncollected():
+        with _without_rich():
             command = getattr(importlib.import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)  # noqa: S101  (registry and modules are ours; a test loads each)
         return command
@@ -116,6 +106,8 @@ def postroom(ctx: click.Context, config: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with a documented code; never with a traceback."""
+    gc.set_threshold(_OBJECTS)
+    atexit.register(gc.freeze)  # else all that was loaded is looked through once more, only to end
     replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a subject in Greek must not end a list on a Latin terminal
