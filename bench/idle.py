@@ -63,7 +63,7 @@ def idle_run(asked: argparse.Namespace) -> Iterator[Figure]:
             resident, own = rss_mb(process.pid), pss_mb(process.pid)
     note = f"{asked.boxes} empty mailboxes, poll 60 s and IDLE, over {asked.seconds:g} s"
     yield Figure("idle run, CPU", share, "% of a core", note, at_most=0.5)
-    yield Figure("idle run, memory", resident, "MB", "whole process tree", at_most=80.0)
+    yield Figure("idle run, memory", resident, "MB", "the process and all below it", at_most=80.0)
     yield Figure("idle run, memory, PSS", own, "MB", "pages that processes share counted once")
     yield Figure("idle run, Dovecot's CPU", theirs, "% of a core")
 

@@ -22,8 +22,8 @@ _SHARES_EVERY: Final = 10  # samples: to sum up proportional shares, the kernel 
 class Cost:
     """What one run of a command cost, from its start to its end.
 
-    `cpu_seconds` are the command's and its descendants'.  `rss_mb` is the most that was resident in all of
-    them together, pages that they share counted in each; `pss_mb` counts such a page once.  MB: 10**6 bytes.
+    `cpu_seconds` are the command's and its descendants'.  `rss_mb` is the most that was resident in the first
+    process and besides in those below it; `pss_mb` the most that was theirs by proportional shares.
     """
 
     wall_seconds: float
@@ -99,17 +99,13 @@ class Peak:
 
 @contextmanager
 def watched(pid: int) -> Iterator[Peak]:
-    """Yield the peak of a process and all below it, looked at fifty times a second while the block lasts.
-
-    What only one look saw does not count: between vfork and exec a child's memory is its parent's.
-    """
+    """Yield the peak of a process and all below it, looked at fifty times a second while the block lasts."""
     peak, over = Peak(), threading.Event()
 
     def watch() -> None:
-        number, before = 0, rss_mb(pid)
+        number = 0
         while not over.wait(_SAMPLE_SECONDS):
-            now = rss_mb(pid)
-            peak.rss_mb, before = max(peak.rss_mb, min(before, now)), now
+            peak.rss_mb = max(peak.rss_mb, rss_mb(pid))
             if number % _SHARES_EVERY == 0:
                 peak.pss_mb = max(peak.pss_mb, pss_mb(pid))
             number += 1
@@ -124,22 +120,27 @@ def watched(pid: int) -> Iterator[Peak]:
 
 
 def rss_mb(pid: int) -> float:
-    """Return what is resident in a process and all below it now, shared pages counted in each."""
-    pages = 0
-    for one in tree(pid):
-        with suppress(OSError):  # it ended meanwhile; so below
-            pages += int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1])
-    return pages * _PAGE_BYTES / 1e6
+    """Return what is resident in a process now, and what all below it have besides, each for itself.
+
+    So a child that was just forked, whose pages are its parent's, adds nothing.
+    """
+    first, *below = tree(pid)
+    found = 0.0
+    with suppress(OSError):  # it ended meanwhile; so below
+        found = int(Path(f"/proc/{first}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES / 1e6
+    return found + sum(_rollup_mb(one, "Private_Clean:") + _rollup_mb(one, "Private_Dirty:") for one in below)
 
 
 def pss_mb(pid: int) -> float:
-    """Return the same with each page that processes share counted once."""
-    kilobytes = 0
-    for one in tree(pid):
-        with suppress(OSError, ValueError):
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text(encoding="ascii").split()
-            kilobytes += int(rollup[rollup.index("Pss:") + 1])
-    return kilobytes * 1024 / 1e6
+    """Return the proportional shares of a process and all below it: of a page that n have, each gets an n-th."""
+    return sum(_rollup_mb(one, "Pss:") for one in tree(pid))
+
+
+def _rollup_mb(pid: int, name: str) -> float:
+    with suppress(OSError, ValueError):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").split()
+        return int(rollup[rollup.index(name) + 1]) * 1024 / 1e6
+    return 0.0
 
 
 def cpu_seconds(pid: int) -> float:

@@ -36,6 +36,14 @@ def test_the_memory_of_all_processes_is_summed_up(tmp_path: Path) -> None:
     assert cost.pss_mb > 150
 
 
+def test_what_a_forked_child_shares_with_its_parent_counts_once(tmp_path: Path) -> None:
+    before, after = _CHILD.split("child = os.fork()\n", 1)[1].split("if child", 1)
+
+    cost = cost_of(python(f"import os, time\n{before}child = os.fork()\nif child{after}", tmp_path))
+
+    assert 80 < cost.rss_mb < 130
+
+
 def test_the_processor_time_of_children_counts(tmp_path: Path) -> None:
     cost = cost_of(
         python(f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{_WORK}'])", tmp_path)
