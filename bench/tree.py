@@ -132,7 +132,7 @@ def rss_mb(pid: int) -> float:
 
 
 def pss_mb(pid: int) -> float:
-    """Return the proportional shares of a process and all below it: of a page that n have, each gets an n-th."""
+    """Return the proportional shares of a process and all below it: of a page that two have, half each."""
     return sum(_rollup_mb(one, "Pss:") for one in tree(pid))
 
 
