@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
 # HOSTS_SECONDS=300   how long `make test-hosts` lets hosts fail
 # UPGRADE=1           lets `make lock` move to newer releases
-PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix strace swaks msmtp
+PACKAGES ?= dovecot-imapd dovecot-lmtpd openssl postfix strace libfaketime swaks msmtp
 CLUSTER_PACKAGES ?= $(PACKAGES) ceph-mon ceph-osd radosgw ceph-common
 PEER_PACKAGES ?= dovecot-imapd openssl isync fdm fetchmail maildrop getmail6
 # What `make test-cluster` alone runs: it needs servers of many hundred megabytes, or minutes.

@@ -11,9 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn, Self
 
 from postroom.cli.registry import COMMANDS
@@ -30,14 +30,15 @@ _WARM = (
 
 
 class Nursery:
-    """Starts postrooms, and is the parent that waits for them."""
+    """Starts postrooms, and is the parent that waits for them; `environ` is theirs beside the usual."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._environ = {**ENVIRONMENT, **environ}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=ENVIRONMENT,
+            env=self._environ,
             cwd=Path(__file__).parents[1],
         )
         assert self._read() == "ready"
@@ -68,7 +69,7 @@ class Nursery:
             "words": words,
             "out": str(out or log),
             "log": str(log),
-            "environ": ENVIRONMENT,
+            "environ": self._environ,
             "failpoint": failpoint,
             "sabotages": list(sabotages),
         }

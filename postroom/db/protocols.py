@@ -93,6 +93,13 @@ class Workbench(Protocol):
         """Free the claims whose lease ended; return how many."""
         ...
 
+    def pull_in(self, latest: datetime, now: datetime) -> int:
+        """Make due at once what nobody holds and is due after `latest` only; return how many messages.
+
+        Nothing is put off as far as that: the clock that it goes by was wrong, and was set right.
+        """
+        ...
+
 
 class OutboxQueue(Protocol):
     """The announcements that are owed."""

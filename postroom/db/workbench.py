@@ -16,7 +16,7 @@ from postroom.db.advancing import RowId, advance
 from postroom.db.engine import Database
 from postroom.db.fair_share import OrgRing
 from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs
-from postroom.db.machinery import Work
+from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
 from postroom.db.orgs import slug_of
 from postroom.db.outcomes import Extracted
@@ -81,6 +81,22 @@ class SqlWorkbench:
                 .returning(Work.message_id)
             )
             return len(freed.all())
+
+    def pull_in(self, latest: datetime, now: datetime) -> int:
+        with self._database.write() as session:
+            # The states are named for the index, so that a long backlog is not read through.
+            far_ahead = (Work.state.in_(list(WorkState)), Work.due_at > latest, Work.holder.is_(None))
+            pulled = session.execute(update(Work).where(*far_ahead).values(due_at=now).returning(Work.org_id))
+            orgs = pulled.scalars().all()
+            for org_id in set(orgs):
+                with acting_for(session, org_id):
+                    owed_late = (
+                        Outbox.org_id == org_id,
+                        Outbox.announced_at.is_(None),
+                        Outbox.due_at > latest,
+                    )
+                    session.execute(update(Outbox).where(*owed_late).values(due_at=now))
+            return len(orgs)
 
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Condition, Event
+from threading import Condition, Event, Thread
+from typing import Final
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from postroom.errors import PostroomError
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
+_LOOK_SECONDS: Final = 5.0  # between two looks at whether the machine's clock was set back
+_SET_BACK_SECONDS: Final = 2.0  # less is a clock that is kept right by small steps
 
 
 class Task:
@@ -59,10 +65,27 @@ class Task:
             self._lock.wait_for(lambda: not self._runs)
 
 
+class Every(BaseTrigger):  # type: ignore[misc]  # the library has no types
+    """Due so many seconds after it last was, or up to a tenth later; whatever was missed counts once.
+
+    The library's own interval would look at every second of the days by which a clock was set ahead.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        # Spread, so that many mailboxes do not all log in at the same moment.
+        pause = self._seconds * (1 + random.random() / 10)  # noqa: S311  (no secret)
+        on_time = (previous or now) + timedelta(seconds=pause)
+        return on_time if on_time > now else now + timedelta(seconds=pause)
+
+
 class Clock:
     """Calls every task when it is due, each at most once at a time; built anew at every start.
 
-    `threads` tasks run at the same moment; none begins once `stopping` is set.
+    `threads` tasks run at the same moment; none begins once `stopping` is set.  Where the machine's clock is
+    set back, all are due at once: the scheduler would wait until it is as late again as it was.
     """
 
     def __init__(self, *, threads: int, stopping: Event) -> None:
@@ -75,16 +98,14 @@ class Clock:
             job_defaults={"max_instances": 10, "coalesce": True, "misfire_grace_time": None},
         )
         self._tasks: dict[str, Task] = {}
+        self._watch = Thread(target=self._watch_the_time, name="clock", daemon=True)
 
     def every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
         """Call `call` every so many seconds, and at once when the clock starts; what it raises is logged."""
         self._tasks[task] = Task(partial(guarded, task, call), self._stopping.is_set)
-        # Spread by up to a tenth, so that many mailboxes do not all log in at the same moment.
         self._scheduler.add_job(
             self._tasks[task].run,
-            trigger="interval",
-            seconds=seconds,
-            jitter=seconds / 10,
+            trigger=Every(seconds),
             id=task,
             next_run_time=datetime.now(UTC),
         )
@@ -92,6 +113,7 @@ class Clock:
     def start(self) -> None:
         """Start ticking; every task is due at once."""
         self._scheduler.start()
+        self._watch.start()
 
     def wake(self, task: str) -> None:
         """Make a task due now; one that runs will run once more.  What is unknown is ignored."""
@@ -109,8 +131,20 @@ class Clock:
         self._stopping.set()
         # The scheduler would wait for the tasks with a lock held that a task needs to wake another.
         self._scheduler.shutdown(wait=False)
+        if self._watch.is_alive():
+            self._watch.join()
         for task in self._tasks.values():
             task.join()
+
+    def _watch_the_time(self) -> None:
+        """Make every task due whenever the machine's clock was set back."""
+        ahead = time.time() - time.monotonic()
+        while not self._stopping.wait(_LOOK_SECONDS):
+            before, ahead = ahead, time.time() - time.monotonic()
+            if ahead < before - _SET_BACK_SECONDS:
+                _log.warning("the clock was set back", seconds=round(before - ahead))
+                for task in self._tasks:
+                    self.due_in(0.0, task)
 
 
 def guarded(task: str, call: Callable[[], object]) -> None:

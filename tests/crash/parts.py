@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.crash.failpoint_sweep import failpoints_of, sweep_failpoints
 from tests.crash.faults.archive import trouble_the_archive
+from tests.crash.faults.clock import turn_the_clock
 from tests.crash.faults.database import kill_the_database
 from tests.crash.faults.disks import fill_disks
 from tests.crash.faults.mailboxes import change_mailboxes
@@ -66,6 +67,7 @@ _FAULTS: Final[dict[str, Play]] = {
     "faults.database": kill_the_database,
     "faults.archive": trouble_the_archive,
     "faults.disks": fill_disks,
+    "faults.clock": turn_the_clock,
     "mailbox": change_mailboxes,
 }
 _NOT_EVERYWHERE: Final[dict[str, set[str]]] = {

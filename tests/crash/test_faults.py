@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.faults.archive import trouble_the_archive
+from tests.crash.faults.clock import turn_the_clock
 from tests.crash.faults.database import kill_the_database
 from tests.crash.faults.disks import fill_disks
 from tests.crash.faults.mailboxes import change_mailboxes
@@ -38,6 +39,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
         ),
         pytest.param("sqlite-smtp", partial(disturb_wires, cuts=2), id="wire to the relay"),
         pytest.param("sqlite-smtp", partial(fill_disks, times=1, only="relay"), id="a full disk"),
+        pytest.param("sqlite-maildir", partial(turn_the_clock, wrong_by=[3]), id="the clock"),
         pytest.param(
             "sqlite-imap", partial(change_mailboxes, times=1), id="mailboxes", marks=pytest.mark.dovecot
         ),

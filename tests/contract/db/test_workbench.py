@@ -246,6 +246,28 @@ def test_a_rescue_frees_what_the_dead_held_and_shuts_them_out(orders: Orders) ->
     assert orders.finish(alive, [part()], minutes(1)) == 1
 
 
+def test_what_was_put_off_by_a_clock_that_was_wrong_is_due_at_once(orders: Orders) -> None:
+    orders.commit("<1@x>", now=minutes(3 * 24 * 60))
+    orders.commit("<2@x>", now=minutes(119))
+
+    pulled = orders.bench.pull_in(minutes(120), MORNING)
+
+    claims = orders.claim(limit=9)
+    assert (pulled, [claim.source_message_id for claim in claims]) == (1, ["<1@x>"])
+
+
+def test_an_announcement_put_off_by_a_clock_that_was_wrong_is_due_at_once(orders: Orders) -> None:
+    orders.commit("<1@x>")
+    (claim,) = orders.claim()
+    orders.finish(claim, [part()], minutes(3 * 24 * 60))
+
+    pulled = orders.bench.pull_in(minutes(120), minutes(1))
+
+    outbox = SqlOutbox(orders.database)
+    (owed,) = outbox.claim(limit=9, holder="here", lease_seconds=60, now=minutes(1))
+    assert (pulled, len(owed.announcements)) == (1, 1)
+
+
 def test_the_claim_of_a_message_that_is_no_longer_stored_is_refused(
     orders: Orders, database: Database
 ) -> None:

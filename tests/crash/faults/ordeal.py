@@ -76,10 +76,13 @@ class Ordeal:
             tails = (tail(host.log) for host in self.stage.hosts)
             raise AssertionError("\n".join([str(error), *self.result.reached[-3:], *tails])) from error
 
-    def recover(self) -> None:
-        """Let all drain, now that no fault is left, and take the time."""
+    def recover(self, *, by_itself: bool = False) -> None:
+        """Let all drain, now that no fault is left, and take the time; `by_itself`: unasked."""
         begun = time.monotonic()
-        self.wait(self.stage.is_drained, f"{self.stage.cell} to drain")
+        if by_itself:
+            self.stage.drain()
+        else:
+            self.wait(self.stage.is_drained, f"{self.stage.cell} to drain")
         self.result.recoveries.append(time.monotonic() - begun)
 
     def conclude(self) -> Result:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from postroom.jobs.schedule import Clock, Task
+from postroom.jobs.schedule import Clock, Every, Task
 
 
 def test_a_task_asked_for_while_it_runs_runs_once_more() -> None:
@@ -51,3 +52,19 @@ def test_a_stopped_clock_calls_nobody() -> None:
     clock.stop()
 
     assert calls == []
+
+
+def test_what_was_missed_while_the_clock_jumped_ahead_counts_once() -> None:
+    due, now = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC)
+
+    following = Every(10.0).get_next_fire_time(due, now)
+
+    assert timedelta(seconds=10) <= following - now <= timedelta(seconds=11)
+
+
+def test_a_task_that_is_on_time_stays_on_time() -> None:
+    due = datetime(2026, 11, 2, tzinfo=UTC)
+
+    following = Every(10.0).get_next_fire_time(due, due + timedelta(seconds=3))
+
+    assert timedelta(seconds=10) <= following - due <= timedelta(seconds=11)

@@ -1,0 +1,93 @@
+"""A clock that jumps by days while postroom works, forward and back, and is set right again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from tests.crash.faults.ordeal import Ordeal
+from tests.crash.results import Result
+from tests.crash.serving import Servers
+from tests.crash.stages import Host, stage
+from tests.nursery import Nursery
+from tests.servers.fixtures import missing
+from tests.servers.waiting import wait_until
+
+DAYS: Final = (3, -3, 3, -3)
+"""By how much the clock is wrong, one time after the other."""
+_LIBRARIES = "*/faketime/libfaketimeMT.so.1"
+_LONGEST_SECONDS = 60.0
+
+
+def turn_the_clock(
+    cell: str, folder: Path, servers: Servers, seed: int, *, wrong_by: Sequence[int] = DAYS
+) -> Result:
+    """Set the hosts' clock days ahead and days back while mails come in, and right again.
+
+    Nobody asks for a poll: the service has to go on by itself, and its heart to beat.  A clock that is wrong
+    by days is refused by S3, so that there mails wait until it is right.
+    """
+    chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shown = folder.parent / f"{cell}.clock"
+    shown.write_text("+0\n", encoding="ascii")
+    with (
+        Nursery(_environ(shown)) as nursery,
+        stage(cell, folder, servers, chance, nursery=nursery) as played,
+    ):
+        ordeal = Ordeal(played, "faults.clock", seed)
+        ordeal.begin()
+        for days in wrong_by:
+            _turn(ordeal, shown, days)
+        return ordeal.conclude()
+
+
+def _environ(shown: Path) -> dict[str, str]:
+    """Return what lets a process see the clock that a file says: libfaketime reads it once a second."""
+    library = next(Path("/usr/lib").glob(_LIBRARIES), None)
+    if library is None:
+        missing("needs libfaketime (Debian package)")
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(shown),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+
+
+def _turn(ordeal: Ordeal, shown: Path, days: int) -> None:
+    """Let all hosts live for a while with a clock that is wrong by so many days, and set it right."""
+    ordeal.send()
+    _set(ordeal, shown, days)
+    ordeal.send()
+    by_then = (datetime.now(UTC) + timedelta(days=days)).date().isoformat().encode()
+    if ordeal.stage.cell.startswith("sqlite"):
+        ordeal.stage.drain()
+    ordeal.send()
+    _set(ordeal, shown, 0)
+    bit = any(by_then in host.log.read_bytes() for host in ordeal.stage.hosts)
+    ordeal.met(f"clock wrong by {days} days", bit=bit)
+    ordeal.send()
+    ordeal.recover(by_itself=True)
+
+
+def _set(ordeal: Ordeal, shown: Path, days: int) -> None:
+    """Set the clock, and return when the heart of each host has beaten since, by the clock that it goes by.
+
+    Hosts that share a database go by the database's.
+    """
+    set_at = time.time()
+    shown.write_text(f"{days:+}d\n", encoding="ascii")
+    off = days * 86_400 if ordeal.stage.cell.startswith("sqlite") else 0
+
+    def beats(host: Host) -> bool:
+        beaten_at = (host.folder / "state" / "heartbeat").stat().st_mtime - off
+        return set_at < beaten_at < set_at + _LONGEST_SECONDS
+
+    for host in ordeal.stage.hosts:
+        wait_until(lambda: beats(host), f"{host.folder} to beat {days} days off", _LONGEST_SECONDS)  # noqa: B023  (called now)
