@@ -12,10 +12,6 @@ down_revision: str | None = "0003"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-# As release 3.10 of the engine ships them, which pyproject.toml holds it to; a test compares their digest, so
-# that another release comes with a migration of its own.
-_ENGINE = files("procrastinate") / "sql" / "schema.sql"
-
 
 def upgrade() -> None:
     """Make the table of turns, and the engine's own, which hold ids and names only."""
@@ -29,4 +25,13 @@ def upgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
         # The driver's own cursor: many statements at once, and a percent sign is a percent sign.
-        connection.connection.cursor().execute(_ENGINE.read_text(encoding="utf-8"))
+        connection.connection.cursor().execute(_engine())
+
+
+def _engine() -> str:
+    """Return the engine's tables as its release 3.10 ships them, which pyproject.toml holds it to.
+
+    A test compares their digest, so that another release comes with a migration of its own.  Only looked for
+    where it is needed: that loads the engine.
+    """
+    return (files("procrastinate") / "sql" / "schema.sql").read_text(encoding="utf-8")
