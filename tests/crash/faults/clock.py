@@ -28,8 +28,7 @@ def turn_the_clock(
 ) -> Result:
     """Set the hosts' clock days ahead and days back while mails come in, and right again.
 
-    Nobody asks for a poll: the service has to go on by itself, and its heart to beat.  A clock that is wrong
-    by days is refused by S3, so that there mails wait until it is right.
+    Nobody asks for a poll: the service has to go on by itself, and its heart to beat.
     """
     chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -66,8 +65,7 @@ def _turn(ordeal: Ordeal, shown: Path, days: int) -> None:
     _set(ordeal, shown, days)
     ordeal.send()
     by_then = (datetime.now(UTC) + timedelta(days=days)).date().isoformat().encode()
-    if ordeal.stage.cell.startswith("sqlite"):
-        ordeal.stage.drain()
+    ordeal.stage.drain()
     ordeal.send()
     _set(ordeal, shown, 0)
     bit = any(by_then in host.log.read_bytes() for host in ordeal.stage.hosts)
@@ -77,16 +75,12 @@ def _turn(ordeal: Ordeal, shown: Path, days: int) -> None:
 
 
 def _set(ordeal: Ordeal, shown: Path, days: int) -> None:
-    """Set the clock, and return when the heart of each host has beaten since, by the clock that it goes by.
-
-    Hosts that share a database go by the database's.
-    """
+    """Set the clock, and return when the heart of each host has beaten since, by that clock."""
     set_at = time.time()
     shown.write_text(f"{days:+}d\n", encoding="ascii")
-    off = days * 86_400 if ordeal.stage.cell.startswith("sqlite") else 0
 
     def beats(host: Host) -> bool:
-        beaten_at = (host.folder / "state" / "heartbeat").stat().st_mtime - off
+        beaten_at = (host.folder / "state" / "heartbeat").stat().st_mtime - days * 86_400
         return set_at < beaten_at < set_at + _LONGEST_SECONDS
 
     for host in ordeal.stage.hosts:
