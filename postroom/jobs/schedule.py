@@ -98,11 +98,12 @@ class Clock:
             job_defaults={"max_instances": 10, "coalesce": True, "misfire_grace_time": None},
         )
         self._tasks: dict[str, Task] = {}
+        self._ahead = time.time() - time.monotonic()
         self._watch = Thread(target=self._watch_the_time, name="clock", daemon=True)
 
     def every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
         """Call `call` every so many seconds, and at once when the clock starts; what it raises is logged."""
-        self._tasks[task] = Task(partial(guarded, task, call), self._stopping.is_set)
+        self._tasks[task] = Task(partial(self._call, task, call), self._stopping.is_set)
         self._scheduler.add_job(
             self._tasks[task].run,
             trigger=Every(seconds),
@@ -136,13 +137,23 @@ class Clock:
         for task in self._tasks.values():
             task.join()
 
+    def _call(self, task: str, call: Callable[[], object]) -> None:
+        self._note_the_time()
+        guarded(task, call)
+
+    def _note_the_time(self) -> float:
+        """Return how far the machine's clock is from one that is never set; the furthest ahead is kept."""
+        apart = time.time() - time.monotonic()
+        self._ahead = max(self._ahead, apart)
+        return apart
+
     def _watch_the_time(self) -> None:
-        """Make every task due whenever the machine's clock was set back."""
-        ahead = time.time() - time.monotonic()
+        """Make every task due whenever the machine's clock is behind what it was when tasks were put off."""
         while not self._stopping.wait(_LOOK_SECONDS):
-            before, ahead = ahead, time.time() - time.monotonic()
-            if ahead < before - _SET_BACK_SECONDS:
-                _log.warning("the clock was set back", seconds=round(before - ahead))
+            apart = self._note_the_time()
+            if apart < self._ahead - _SET_BACK_SECONDS:
+                _log.warning("the clock was set back", seconds=round(self._ahead - apart))
+                self._ahead = apart
                 for task in self._tasks:
                     self.due_in(0.0, task)
 
