@@ -30,15 +30,18 @@ _WARM = (
 
 
 class Nursery:
-    """Starts postrooms, and is the parent that waits for them; `environ` is theirs beside the usual."""
+    """Starts postrooms, and is the parent that waits for them.
+
+    Their environment is the usual one as it is when each of them starts, and `environ` besides.
+    """
 
     def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._environ = {**ENVIRONMENT, **environ}
+        self._environ = environ
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=self._environ,
+            env={**ENVIRONMENT, **environ},
             cwd=Path(__file__).parents[1],
         )
         assert self._read() == "ready"
@@ -69,7 +72,7 @@ class Nursery:
             "words": words,
             "out": str(out or log),
             "log": str(log),
-            "environ": self._environ,
+            "environ": {**ENVIRONMENT, **self._environ},
             "failpoint": failpoint,
             "sabotages": list(sabotages),
         }
