@@ -26,6 +26,8 @@ from postroom.jobs.runner import Runner, poll_of
 from postroom.jobs.sd_notify import ServiceSupervisor
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
+_LOOK_SECONDS = 1.0
+"""A signal that the system hands to another thread wakes no wait without an end in this one."""
 
 
 @click.command(short_help="Run the service: poll, extract, announce, until SIGTERM.")
@@ -78,7 +80,8 @@ def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, onl
         "started", version=__version__, sources=len(house.sources), state_dir=str(app.settings.state_dir)
     )
     supervisor.tell("READY=1", f"STATUS=Polling {counted(len(house.sources), 'source')}")
-    stop.wait()
+    while not stop.wait(_LOOK_SECONDS):
+        pass
     _log.info("stopping")
     supervisor.tell("STOPPING=1", "STATUS=Finishing the messages at hand")
     for watcher in watchers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from postroom import maildir
 from tests.command import ENVIRONMENT, postroom
@@ -34,6 +36,13 @@ def service(folder: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+def switches(pid: int, *, after: float = 0.0) -> str:
+    """Return how often the main thread of a process has stopped running, in that many seconds."""
+    Event().wait(after)
+    status = Path(f"/proc/{pid}/task/{pid}/status").read_text(encoding="utf-8")
+    return next(line for line in status.splitlines() if line.startswith("voluntary_ctxt_switches"))
+
+
 def healthy(folder: Path) -> bool:
     return postroom(folder / "postroom.toml", "healthcheck", answer=None).code == 0
 
@@ -52,6 +61,22 @@ def test_systemd_hears_of_the_start_the_beats_and_the_end(tmp_path: Path) -> Non
 
     assert told.count(b"READY=1\nSTATUS=Polling 1 source") == 1
     assert told.count(b"WATCHDOG=1") >= 6
+    assert ended == 0
+
+
+def test_a_signal_that_the_system_hands_to_another_thread_ends_the_service_too(tmp_path: Path) -> None:
+    # The system chooses: as a rule the main thread, but not while that one has a signal to see to already.
+    tgkill = ctypes.CDLL(None, use_errno=True).tgkill
+    with service(tmp_path) as process:
+        wait_until(
+            lambda: switches(process.pid) == switches(process.pid, after=0.2), "the main thread to rest"
+        )
+        threads = [int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()]
+        another = next(thread for thread in sorted(threads) if thread != process.pid)
+
+        assert tgkill(process.pid, another, signal.SIGTERM) == 0
+        ended = process.wait(20)
+
     assert ended == 0
 
 
