@@ -144,9 +144,9 @@ class _Session(socketserver.StreamRequestHandler):
         if self._imap.idle == IS_SILENT:
             return
         news = b"* 9 EXISTS\r\n" if self._imap.idle == IS_EAGER else b""
+        self._imap.resting.append(self.wfile)  # before the answer: whoever hears it looks there
         self.wfile.write(b"+ idling\r\n" + news)
         self._noop("")
-        self._imap.resting.append(self.wfile)
         while self.rfile.readline() and self._imap.idle == IS_DEAF:
             pass
         self._imap.resting.remove(self.wfile)
