@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ DAYS: Final = (3, -3, 3, -3)
 """By how much the clock is wrong, one time after the other."""
 _LIBRARIES = "*/faketime/libfaketimeMT.so.1"
 _LONGEST_SECONDS = 60.0
+_SHARED: Final = Path("/dev/shm")  # noqa: S108  (where the library keeps it)
 
 
 def turn_the_clock(
@@ -35,6 +37,7 @@ def turn_the_clock(
     shown = folder.parent / f"{cell}.clock"
     shown.write_text("+0\n", encoding="ascii")
     with (
+        _tidied(),
         Nursery(_environ(shown)) as nursery,
         stage(cell, folder, servers, chance, nursery=nursery) as played,
     ):
@@ -43,6 +46,15 @@ def turn_the_clock(
         for days in wrong_by:
             _turn(ordeal, shown, days)
         return ordeal.conclude()
+
+
+@contextmanager
+def _tidied() -> Iterator[None]:
+    """Remove in the end what the library keeps for a process, and leaves where that is killed."""
+    yield
+    for left in [*_SHARED.glob("faketime_shm_*"), *_SHARED.glob("sem.faketime_sem_*")]:
+        if not Path("/proc", left.name.rpartition("_")[2]).exists():
+            left.unlink(missing_ok=True)
 
 
 def _environ(shown: Path) -> dict[str, str]:
