@@ -66,29 +66,29 @@ def finish(session: Session, org_id: UUID, some: Sequence[Extracted], now: datet
 
 def hold(session: Session, org_id: UUID, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    tokens = [(claim.message_id, claim.token) for claim in held]
-    ids = [message_id for message_id, _ in tokens]
-    return set(session.execute(_touching(), {"org": org_id, "ids": ids, "tokens": tokens}).scalars())
+    return set(session.execute(_touching(), {"org": org_id, **tokens_of(held)}).scalars())
 
 
 @cache
 def _touching() -> ReturningUpdate[Any]:
     """Return the statement that holds work rows; made once, for making it costs more than running it."""
     work = cast("Table", Work.__table__)
-    theirs = _still_theirs(work.c, bindparam("ids", expanding=True), bindparam("tokens", expanding=True))
-    ours = update(work).where(work.c.org_id == bindparam("org"), *theirs)
+    ours = update(work).where(work.c.org_id == bindparam("org"), *still_theirs())
     return ours.values(holder=work.c.holder).returning(work.c.message_id)
 
 
-def still_theirs(held: Iterable[Claim | Owed]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions on the work rows of claims that are still their holders'."""
+def tokens_of(held: Iterable[Claim | Owed]) -> dict[str, list[Any]]:
+    """Return what `still_theirs` is given for these claims."""
     tokens = [(claim.message_id, claim.token) for claim in held]
-    return _still_theirs(Work, [message_id for message_id, _ in tokens], tokens)
+    return {"ids": [message_id for message_id, _ in tokens], "tokens": tokens}
 
 
-def _still_theirs(work: Any, ids: Any, tokens: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def still_theirs() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions on the work rows of claims that are still their holders'; see `tokens_of`."""
+    work = cast("Table", Work.__table__).c
+    pairs = tuple_(work.message_id, work.token).in_(bindparam("tokens", expanding=True))
     # The ids alone say where to look: SQLite uses no index for pairs.
-    return work.message_id.in_(ids), tuple_(work.message_id, work.token).in_(tokens)
+    return work.message_id.in_(bindparam("ids", expanding=True)), pairs
 
 
 def owed(

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, bindparam, select, update
+from sqlalchemy import Row, Select, Table, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status
 from postroom.db.advancing import RowId, advance
 from postroom.db.engine import Database
 from postroom.db.fair_share import OrgRing
-from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs
+from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs, tokens_of
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
 from postroom.db.orgs import slug_of
@@ -101,8 +101,14 @@ class SqlWorkbench:
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
     """Let those of the claims that are still ours last until then; what is finished is nobody's."""
-    ours = (*still_theirs(held), Work.holder.is_not(None))
-    session.execute(update(Work).where(*ours).values(leased_until=until))
+    session.execute(_lasting_until(), {**tokens_of(held), "until": until})
+
+
+@cache
+def _lasting_until() -> Update:
+    work = cast("Table", Work.__table__)
+    ours = update(work).where(*still_theirs(), work.c.holder.is_not(None))
+    return ours.values(leased_until=bindparam("until"))
 
 
 def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:

@@ -16,13 +16,14 @@ class Alongside:
     """Calls `work` whenever it is woken, once at a time; leaving the block waits for its end.
 
     An outage ends one call and is forgotten: whoever works through what is left meets it again.  Any other
-    error is raised where the block is left.
+    error is raised where the block is left.  `tally` is what came of it all, from then on.
     """
 
     def __init__(self, work: Callable[[], Tally]) -> None:
         self._work = work
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alongside")
         self._calls: list[Future[Tally]] = []
+        self.tally = Tally()
 
     def __enter__(self) -> Self:
         self._thread.__enter__()
@@ -34,18 +35,12 @@ class Alongside:
         with stage("beside"):
             self._thread.__exit__(kind, error, trace)
         if error is None:
-            for call in self._calls:
-                call.result()
+            self.tally = sum((call.result() for call in self._calls), Tally())
 
     def wake(self) -> None:
         """Let `work` be called, unless a call is waiting already."""
         if all(call.running() or call.done() for call in self._calls[-1:]):
             self._calls.append(self._thread.submit(self._call))
-
-    @property
-    def tally(self) -> Tally:
-        """Return what came of it all, once the block was left."""
-        return sum((call.result() for call in self._calls), Tally())
 
     def _call(self) -> Tally:
         try:
