@@ -10,7 +10,7 @@ from threading import Event
 
 from tests.crash.ledger import Post
 from tests.crash.results import Result
-from tests.crash.stages import LEASE_SECONDS, Host, Stage, started
+from tests.crash.stages import LEASE_SECONDS, Host, Stage
 from tests.servers.waiting import wait_until
 
 LONGEST_SECONDS = 0.5
@@ -47,10 +47,9 @@ def _live(stage: Stage, victim: Host, post: Post, chance: random.Random) -> None
     """Let all hosts live, give them mails, and return when the victim is to die."""
     for host in stage.hosts:
         if host.pid is None:
-            before = started(host)
             stage.start(host)
             if chance.random() < 0.5:  # half of the kills hit a start, half a service at work
-                wait_until(lambda: started(host) > before, f"{host.log} to tell of a start")  # noqa: B023  (called now)
+                wait_until(lambda: host.is_up, f"{host.log} to tell of a start")  # noqa: B023  (called now)
     for _ in range(chance.choice(_MAILS)):
         stage.send(post.write())
     Event().wait(chance.uniform(0.001, LONGEST_SECONDS))

@@ -77,6 +77,12 @@ class Stage:
         host.starts_before = started(host)
         host.pid = self.nursery.start(words, host.log, failpoint=failpoint, sabotages=sabotages)
 
+    def start_all(self) -> None:
+        """Let every host that is dead start."""
+        for host in self.hosts:
+            if host.pid is None:
+                self.start(host)
+
     def kill(self, host: Host) -> None:
         """End a host, if it lives, as a power cut does; it must not have ended by itself before."""
         if host.pid is not None:
@@ -102,9 +108,7 @@ class Stage:
 
     def drain(self, seconds: float = 60.0) -> None:
         """Let every host live until nothing is left to be done; it must need nothing but time."""
-        for host in self.hosts:
-            if host.pid is None:
-                self.start(host)
+        self.start_all()
         try:
             wait_until(self.is_drained, f"{self.cell} to drain", seconds)
         except AssertionError as error:

@@ -104,7 +104,7 @@ def _write_into_the_full_log(ordeal: Ordeal, host: Host) -> None:
         ordeal.send()
     ordeal.wait(lambda: ordeal.stage.rows(parsed)[0][0] >= before + _LOGGED_MAILS, "mails with a full log")
     ordeal.stage.kill(host)
-    ordeal.start_all()
+    ordeal.stage.start_all()
 
 
 def _complaints(ordeal: Ordeal) -> int:

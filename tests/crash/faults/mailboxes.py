@@ -66,7 +66,7 @@ def _deliver(ordeal: Ordeal, box: Box) -> None:
 def _kill_one(ordeal: Ordeal) -> None:
     Event().wait(ordeal.chance.uniform(0.001, _LONGEST_SECONDS))
     ordeal.stage.kill(ordeal.chance.choice(ordeal.stage.hosts))
-    ordeal.start_all()
+    ordeal.stage.start_all()
 
 
 def _number_anew(ordeal: Ordeal, box: Box) -> None:
@@ -124,7 +124,7 @@ def _vanish(ordeal: Ordeal, box: Box) -> None:
     for raw in taken:
         elsewhere, other = ordeal.chance.choice([each for each in ordeal.stage.way.boxes if each != box])
         elsewhere.deliver(other, raw)
-    ordeal.start_all()
+    ordeal.stage.start_all()
 
 
 CHANGES: Final[dict[str, Change]] = {

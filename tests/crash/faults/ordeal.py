@@ -45,15 +45,9 @@ class Ordeal:
 
     def begin(self) -> None:
         """Let every host start, and return when each is up and the database made."""
-        self.start_all()
+        self.stage.start_all()
         wait_until(lambda: all(host.is_up for host in self.stage.hosts), "all to start", _LONGEST_SECONDS)
         self.stage.drain()
-
-    def start_all(self) -> None:
-        """Let every host that is dead start."""
-        for host in self.stage.hosts:
-            if host.pid is None:
-                self.stage.start(host)
 
     def wait(self, holds: Callable[[], bool], what: str) -> None:
         """Wait for a condition while postroom polls again and again.

@@ -34,57 +34,42 @@ def unlucky() -> None:
     raise OSError(28, "No space left on device", "/srv/archive/x")
 
 
-# --- fast ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=["help", "version"])
-def test_what_is_asked_most_often_imports_nothing_heavy(arguments: list[str]) -> None:
+def _imported_by(*arguments: str) -> set[str]:
+    """Return the modules that a command line has loaded in the end."""
     looking = (
         "import sys, contextlib\n"
         "from postroom.cli.main import main\n"
         "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
         "print(*sys.modules, sep='\\n', file=sys.stderr)"
     )
-
     done = subprocess.run(
         [sys.executable, "-c", looking, *arguments], capture_output=True, text=True, check=True
     )
+    return set(done.stderr.split())
 
-    imported = set(done.stderr.split())
+
+# --- fast ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=["help", "version"])
+def test_what_is_asked_most_often_imports_nothing_heavy(arguments: list[str]) -> None:
+    imported = _imported_by(*arguments)
+
     assert "click" in imported
     assert imported & (HEAVY | {"postroom.config.load", "postroom.app", "postroom.db"}) == set()
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["config", "show"], ["inspect", "--help"]], ids=" ".join)
 def test_commands_without_a_database_do_not_import_one(terminal: Terminal, arguments: list[str]) -> None:
-    looking = (
-        "import sys, contextlib\n"
-        "from postroom.cli.main import main\n"
-        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
-        "print(*sys.modules, sep='\\n', file=sys.stderr)"
-    )
+    imported = _imported_by(*arguments)
 
-    done = subprocess.run(
-        [sys.executable, "-c", looking, *arguments], capture_output=True, text=True, check=True
-    )
-
-    assert set(done.stderr.split()) & HEAVY == set()
+    assert imported & HEAVY == set()
     assert not terminal.state_dir.exists()
 
 
 def test_a_command_that_logs_does_not_import_what_only_a_terminal_needs() -> None:
-    looking = (
-        "import sys, contextlib\n"
-        "from postroom.cli.main import main\n"
-        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
-        "print(*sys.modules, sep='\\n', file=sys.stderr)"
-    )
+    imported = _imported_by("fetch", "--help")
 
-    done = subprocess.run(
-        [sys.executable, "-c", looking, "fetch", "--help"], capture_output=True, text=True, check=True
-    )
-
-    imported = set(done.stderr.split())
     assert "structlog" in imported
     assert imported & {"rich", "pygments"} == set()
 
