@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
@@ -71,6 +75,26 @@ def test_what_was_committed_is_there_after_a_crash_at_the_same_port(postgres: Po
 
     with closing(connect(postgres, room)) as connection:
         assert connection.execute("SELECT count(*) FROM mail").fetchall() == [(0,)]
+
+
+def test_a_visitor_who_comes_late_and_says_nothing_does_not_hold_up_a_crash(
+    postgres: Postgres, room: str
+) -> None:
+    def is_stopping() -> bool:
+        with pytest.raises(psycopg.OperationalError) as refused:
+            connect(postgres, room).close()
+        return "shutting down" in str(refused.value)
+
+    with closing(connect(postgres, room)) as connection, ThreadPoolExecutor(1) as beside:
+        os.kill(connection.info.backend_pid, signal.SIGSTOP)  # so that stopping takes some seconds
+        stopping = beside.submit(postgres.stop, "immediate")
+        wait_until(is_stopping, "the server to refuse visitors")
+        with socket.create_connection(("127.0.0.1", postgres.port)):
+            stopping.result(timeout=40)
+
+    postgres.start()
+    with closing(connect(postgres, room)) as connection:
+        assert connection.execute("SELECT 7").fetchall() == [(7,)]
 
 
 def test_a_paused_server_answers_nobody_and_goes_on_afterwards(postgres: Postgres, room: str) -> None:

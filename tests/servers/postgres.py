@@ -24,6 +24,7 @@ OWNER = "postroom"
 PASSWORD = "correct horse"
 _SUPERUSER = "postgres"
 _RUN_AS = "nobody"  # whom root becomes: PostgreSQL refuses to run as root
+_SESSIONS_END_SECONDS = 8.0  # more than the five that the server gives its sessions
 _DEBIAN = Path("/usr/lib/postgresql")
 Prepare = Callable[[str], None]
 
@@ -86,7 +87,7 @@ class Postgres:
             return
         # The server's own words for the modes (PostgreSQL manual, 18.5 Shutting Down the Server).
         self._server.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
-        self._server.wait(timeout=60)  # a busy machine; its children have five seconds
+        wait_until(self._has_ended, f"PostgreSQL to end; its log: {self.root / 'log'}", seconds=120)
         self._server = None
 
     @contextmanager
@@ -178,6 +179,19 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+    def _has_ended(self) -> bool:
+        """Wait a while for the end; end the children that are still there, and say whether it has come.
+
+        The server itself ends its sessions within five seconds.  It never ends the process of a visitor who
+        came while it was stopping and says nothing, and waits for it for authentication_timeout (60 s).
+        """
+        assert self._server is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._server.wait(timeout=_SESSIONS_END_SECONDS)
+        if self._server.returncode is None:
+            _signal(self._processes()[1:], signal.SIGKILL)
+        return self._server.returncode is not None
 
     def _processes(self) -> list[int]:
         """Return the server and its children, the server first, so that no child is born meanwhile."""
