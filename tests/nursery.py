@@ -32,11 +32,14 @@ _WARM = (
 class Nursery:
     """Starts postrooms, and is the parent that waits for them.
 
-    Their environment is the usual one as it is when each of them starts, and `environ` besides.
+    Their environment is the usual one as it is when each of them starts, and `environ` besides; `sabotages`
+    befall them all.
     """
 
-    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._environ = environ
+    def __init__(
+        self, environ: Mapping[str, str] = MappingProxyType({}), *, sabotages: Sequence[str] = ()
+    ) -> None:
+        self._environ, self._sabotages = environ, sabotages
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.nursery"],
             stdin=subprocess.PIPE,
@@ -74,7 +77,7 @@ class Nursery:
             "log": str(log),
             "environ": {**ENVIRONMENT, **self._environ},
             "failpoint": failpoint,
-            "sabotages": list(sabotages),
+            "sabotages": [*self._sabotages, *sabotages],
         }
         return int(self._ask("start", order))
 

@@ -15,6 +15,8 @@ from uuid import UUID
 from tests.crash.ledger import HELD, Sent
 from tests.servers.s3 import S3Service
 
+_BEGIN = b'{"timestamp": '
+
 
 class Rows(Protocol):
     """Answers a query, whose placeholders are question marks."""
@@ -134,11 +136,15 @@ def check_rows(rows: Rows, archive: Objects, sent: list[Sent], logs: Iterable[Pa
 
 
 def announced(logs: Iterable[Path]) -> Iterator[str]:
-    """Yield the event id of every announcement that the logs tell of; a line cut off by a kill is none."""
+    """Yield the event id of every announcement that the logs tell of; a line cut off by a kill is none.
+
+    The next process goes on writing where the last one was cut off, in the same line.
+    """
     for log in logs:
         for line in log.read_bytes().splitlines():
-            if b'"announced"' in line and line.endswith(b"}"):
-                yield str(json.loads(line[line.index(b"{") :])["event_id"])
+            whole = line[line.rindex(_BEGIN) :] if _BEGIN in line else b""
+            if b'"event": "announced"' in whole and whole.endswith(b"}"):
+                yield str(json.loads(whole)["event_id"])
 
 
 def _number(rows: Rows, query: str) -> int:

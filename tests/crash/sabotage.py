@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import count
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, Final, Self
 
 from postroom import failpoints
@@ -48,6 +50,17 @@ def _never_sync() -> None:
     os.fsync = lambda fd: None
 
 
+def _overlook_what_cannot_be_synced() -> None:
+    """Let fsync do its work, and say that all is durable even where it was refused."""
+    honest = os.fsync
+
+    def hopeful(fd: Any) -> None:
+        with suppress(OSError):
+            honest(fd)
+
+    os.fsync = hopeful
+
+
 def _trust_every_token() -> None:
     """Let a lease and a claim pass for ours, whoever has them by now."""
     from postroom.db import leases, workbench  # noqa: PLC0415  (only where it is sabotaged)
@@ -70,6 +83,15 @@ def _stand_still(place: str) -> None:
 def _stand_still_at_first() -> None:
     """Stop the whole process before it does anything, until somebody lets it go on."""
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _sleep_by_waiting() -> None:
+    """Let time.sleep wait as a lock does: below libfaketime the system refuses how it sleeps (EINVAL)."""
+
+    def wait(seconds: Any) -> None:
+        Event().wait(seconds)
+
+    time.sleep = wait
 
 
 def _work_in_one_thread() -> None:
@@ -122,9 +144,11 @@ def _swap(name: str, old: Any, new: Any) -> None:
 _SABOTAGES: Final[dict[str, Callable[..., None]]] = {
     "settle before commit": _settle_before_the_commit,
     "no fsync": _never_sync,
+    "errors of fsync overlooked": _overlook_what_cannot_be_synced,
     "no token": _trust_every_token,
     "stand still": _stand_still,
     "stand still at first": _stand_still_at_first,
+    "sleep by waiting": _sleep_by_waiting,
     "one thread": _work_in_one_thread,
     "meet": _meet,
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.crash.counting import check_rows
+from tests.crash.counting import announced, check_rows
 from tests.crash.ledger import Post
 
 ACME, BETA = UUID(int=1), UUID(int=2)
@@ -60,3 +61,13 @@ def test_an_object_without_a_row_is_no_fault_only_where_it_carries_a_mail_for_it
 
     assert found.orphans == 1
     assert found.faults() == {"lost": 1, **faults}
+
+
+def test_a_line_that_was_cut_off_is_no_announcement_and_hides_none_behind_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    line = '{"timestamp": "2026-02-01T10:00:00Z", "level": "info", "event": "announced", "event_id": "%s"}\n'
+    cut = (line % "lost")[:-9]
+
+    log.write_text(line % "a" + cut + line % "b" + cut, encoding="utf-8")
+
+    assert list(announced([log])) == ["a", "b"]

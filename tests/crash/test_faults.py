@@ -20,12 +20,14 @@ from tests.crash.faults.clock import turn_the_clock
 from tests.crash.faults.database import kill_the_database
 from tests.crash.faults.disks import fill_disks
 from tests.crash.faults.mailboxes import change_mailboxes
+from tests.crash.faults.syncs import EVERY, fail_syncs
 from tests.crash.faults.wires import disturb_wires
 from tests.crash.results import Result
 from tests.crash.serving import Servers
 from tests.servers.proxy import Toward, Wire
 
 SEED = int(os.environ.get("POSTROOM_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+STRACE = pytest.mark.strace
 ON_POSTGRES = [pytest.mark.postgres, pytest.mark.rgw]
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
@@ -40,6 +42,10 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
         pytest.param("sqlite-smtp", partial(disturb_wires, cuts=2), id="wire to the relay"),
         pytest.param("sqlite-smtp", partial(fill_disks, times=1, only="relay"), id="a full disk"),
         pytest.param("sqlite-maildir", partial(turn_the_clock, wrong_by=[3]), id="the clock"),
+        pytest.param("sqlite-maildir", partial(fail_syncs, numbers=[EVERY]), id="no sync", marks=STRACE),
+        pytest.param(
+            "sqlite-smtp", partial(fail_syncs, numbers=[EVERY]), id="no sync in the relay", marks=STRACE
+        ),
         pytest.param(
             "sqlite-imap", partial(change_mailboxes, times=1), id="mailboxes", marks=pytest.mark.dovecot
         ),
@@ -48,6 +54,18 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
             "postgres-maildir", partial(kill_the_database, times=1), id="database", marks=ON_POSTGRES
         ),
         pytest.param("postgres-smtp", partial(trouble_the_archive, times=1), id="archive", marks=ON_POSTGRES),
+        pytest.param(
+            "postgres-maildir",
+            partial(fill_disks, times=1, only="database"),
+            id="the database's full disk",
+            marks=ON_POSTGRES,
+        ),
+        pytest.param(
+            "postgres-maildir",
+            partial(turn_the_clock, wrong_by=[-3]),
+            id="the hosts' clock",
+            marks=ON_POSTGRES,
+        ),
     ],
 )
 def test_no_fault_loses_or_doubles_a_mail_or_ends_the_service(

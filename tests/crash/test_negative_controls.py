@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.faults.syncs import fail_syncs
 from tests.crash.ledger import Post
 from tests.crash.serving import Servers
 from tests.crash.stages import Host, Stage, stage
@@ -60,6 +61,37 @@ def test_a_database_without_its_unique_key_shows_as_a_doubled_mail(
         assert played.count().doubled == doubled
 
 
+@pytest.mark.strace
+@pytest.mark.parametrize(
+    ("sabotages", "found"),
+    [
+        pytest.param([], [], id="as it is"),
+        pytest.param(
+            ["errors of fsync overlooked"],
+            [
+                "fsync of the folder of ARCHIVE/ORG/raw before the source let go",  # the org's own folder
+                "fsync of ARCHIVE/_drafts/DRAFT before its rename",
+            ],
+            id="overlooked",
+        ),
+    ],
+)
+def test_a_sync_that_failed_and_was_overlooked_shows_as_something_that_others_relied_on(
+    tmp_path: Path, servers: Servers, sabotages: list[str], found: list[str]
+) -> None:
+    result = fail_syncs(
+        "sqlite-maildir",
+        tmp_path / "cell",
+        servers,
+        SEED,
+        kinds=["fsync"],
+        numbers=["4", "6"],
+        sabotages=sabotages,
+    )
+
+    assert [_without_ids(breach) for breach in result.breaches] == found
+
+
 @pytest.mark.dovecot
 @pytest.mark.postgres
 @pytest.mark.parametrize(
@@ -88,6 +120,12 @@ def test_a_host_that_stood_still_past_its_lease_is_shut_out_of_its_commit(
         wait_until(lambda: _first_told(zombie) != "", "the zombie's commit, or its end")
 
         assert _first_told(zombie) == told
+
+
+def _without_ids(breach: str) -> str:
+    """Return what was missing, with words instead of the ids in its paths."""
+    named = re.sub(r"\S+/archive/_drafts/\S+", "ARCHIVE/_drafts/DRAFT", breach.partition(": no ")[2])
+    return re.sub(r"\S+/archive/[0-9a-f-]+", "ARCHIVE/ORG", named)
 
 
 def _stage(cell: str, folder: Path, servers: Servers) -> AbstractContextManager[Stage]:

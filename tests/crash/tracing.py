@@ -17,7 +17,7 @@ from tests.servers.waiting import wait_until
 
 CALLS = (
     "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat", "renameat2", "link", "linkat",
-    "unlink", "unlinkat", "sendto", "sendmsg", "connect",
+    "unlink", "unlinkat", "mkdir", "mkdirat", "sendto", "sendmsg", "connect",
 )  # fmt: skip
 _LINE = re.compile(r"(?P<thread>\d+)\s+(?P<text>.*)")
 _WHOLE = re.compile(r"(?P<name>\w+)\((?P<told>.*)\)\s+= (?P<answer>-?\d+|\?).*")
@@ -48,15 +48,17 @@ def traced(
     *,
     inject: str = "",
     sabotages: Sequence[str] = (),
+    since: str = "",
 ) -> Iterator[int]:
     """Let a command line of a host run under strace, which writes to `trace`; yield its pid.
+
+    It is watched from its start on, or from where it first comes to the failpoint `since`.
 
     `inject` is what befalls its calls, such as "fsync:signal=KILL:when=3" at the third of a thread.
     """
     strace = program("strace")
-    pid = stage.nursery.start(
-        ["-c", str(host.config), *words], host.log, sabotages=["stand still at first", *sabotages]
-    )
+    stop = f"stand still:{since}" if since else "stand still at first"
+    pid = stage.nursery.start(["-c", str(host.config), *words], host.log, sabotages=[stop, *sabotages])
     host.pid = pid
     wait_until(lambda: host.stands_still, "the process to wait for strace")
     befalls = ["-e", f"inject={inject}"] if inject else []

@@ -15,6 +15,7 @@ from tests.crash.results import Result
 from tests.crash.serving import Servers
 from tests.crash.stages import Host, Stage, stage
 from tests.crash.ways import Relays
+from tests.servers.postgres import Postgres
 
 TIMES = 2
 """How often each disk is full."""
@@ -26,39 +27,44 @@ _LOGGED_MAILS = 20  # their lines need more than is left of a page of the log an
 def fill_disks(
     cell: str, folder: Path, servers: Servers, seed: int, *, times: int = TIMES, only: str = ""
 ) -> Result:
-    """Let each disk of a host be full in turn (`only`: one of them), while mails come in.
-
-    A reply of the relay other than 4xx is a breach: only the sender's server can keep the mail meanwhile.
-    """
+    """Let each disk of a host be full in turn (`only`: one of them), while mails come in."""
     chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
     with ExitStack() as mounted, stage(cell, folder, servers, chance) as played:
-        host = played.hosts[0]
-        names = [name for name in _folders(played, host) if only in {name, ""}]
+        host, postgres = played.hosts[0], servers.postgres() if cell.startswith("postgres") else None
         disks = {
-            name: mounted.enter_context(small_disk(_folders(played, host)[name], megabytes=_MEGABYTES))
-            for name in names
+            name: mounted.enter_context(small_disk(path, megabytes=_MEGABYTES))
+            for name, path in _folders(played, host, postgres).items()
+            if only in {name, ""}
         }
         for path in played.way.folders if isinstance(played.way, Relays) else []:
             maildir.create(path)
-        mounted.callback(played.close)  # before anything is unmounted
         ordeal = Ordeal(played, "faults.disks", seed)
         ordeal.begin()
+        if postgres and "database" in disks:
+            _move_to(disks["database"], played, postgres, mounted)
+        mounted.callback(played.close)  # before anything is unmounted
         for name, disk in [*disks.items()] * times:
             _fill(ordeal, host, name, disk)
-        result = ordeal.conclude()
-    if isinstance(played.way, Relays):
-        result.breaches += [f"the relay said {code}" for code in played.way.refusals if not 400 <= code < 500]
-    return result
+        return ordeal.conclude()
 
 
-def _folders(played: Stage, host: Host) -> dict[str, Path]:
+def _move_to(disk: Disk, played: Stage, postgres: Postgres, mounted: ExitStack) -> None:
+    """Let the database lie on a disk while no host is up."""
+    for host in played.hosts:
+        played.kill(host)
+    ((name,),) = played.rows("SELECT current_database()")
+    mounted.enter_context(postgres.living_at(name, disk.folder))
+    played.start_all()
+
+
+def _folders(played: Stage, host: Host, postgres: Postgres | None) -> dict[str, Path]:
     """Return where each thing of a host lies that a disk can be full of; who holds others comes first."""
     state = host.folder / "state"
     found = {"log": host.log.parent}
-    if played.cell.startswith("sqlite"):
-        found |= {"database": state, "archive": state / "archive"}
+    if postgres:
+        found |= {"database": postgres.root / f"disk-of-{played.cell}", "drafts": state / "drafts"}
     else:
-        found["drafts"] = state / "drafts"
+        found |= {"database": state, "archive": state / "archive"}
     if played.cell.endswith("imap"):
         found["spool"] = state / "spool"
     if isinstance(played.way, Relays):
@@ -70,7 +76,7 @@ def _fill(ordeal: Ordeal, host: Host, name: str, disk: Disk) -> None:
     """Leave a disk without room until something could not be written there, and let it have room again."""
     ordeal.send()
     if name == "database":
-        _empty_the_log_of_writes(disk)
+        _empty_the_log_of_writes(disk.folder / "postroom.db")
     disk.fill()
     try:
         if name == "log":
@@ -114,7 +120,8 @@ def _complaints(ordeal: Ordeal) -> int:
     return refused + sum(host.log.read_bytes().count(b'"code": "E-') for host in ordeal.stage.hosts)
 
 
-def _empty_the_log_of_writes(disk: Disk) -> None:
+def _empty_the_log_of_writes(path: Path) -> None:
     """Let SQLite's log of writes be empty: it would take commits for a long time without another page."""
-    with closing(sqlite3.connect(disk.folder / "postroom.db", timeout=10)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if path.exists():
+        with closing(sqlite3.connect(path, timeout=10)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

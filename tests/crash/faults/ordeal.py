@@ -11,6 +11,7 @@ from tests.crash.counting import Count
 from tests.crash.ledger import Post
 from tests.crash.results import Result
 from tests.crash.stages import Stage, tail
+from tests.crash.ways import Relays
 from tests.servers.waiting import wait_until
 
 _ASKED_EACH_SECONDS = 0.5
@@ -80,10 +81,16 @@ class Ordeal:
         self.result.recoveries.append(time.monotonic() - begun)
 
     def conclude(self) -> Result:
-        """End all hosts, and count what became of the mails; `kills` is how many faults there were."""
+        """End all hosts, and count what became of the mails; `kills` is how many faults there were.
+
+        A reply of a relay other than 4xx is a breach: only the sender's server can keep the mail meanwhile.
+        """
         self.recover()
         for host in self.stage.hosts:
             self.stage.kill(host)
         self.result.count = self.stage.count()
         self.result.count.kills = len(self.result.reached)
+        if isinstance(self.stage.way, Relays):
+            said = self.stage.way.refusals
+            self.result.breaches += [f"the relay said {code}" for code in said if not 400 <= code < 500]
         return self.result

@@ -1,0 +1,130 @@
+"""A disk that cannot sync: each sync of a mail's way fails once, at last all of them (EIO, by strace)."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from tests.crash.faults.ordeal import Ordeal
+from tests.crash.ordering import first_after, is_acceptance, lets_go, renames, unsafe_file
+from tests.crash.results import Result
+from tests.crash.serving import Servers
+from tests.crash.stages import Host, stage, tail
+from tests.crash.tracing import Call, calls, traced
+from tests.crash.ways import Relays
+
+KINDS = ("fsync", "fdatasync")
+EVERY = "1+"
+_LONGEST_SECONDS = 60.0
+_ENOUGH_REFUSALS, _ENOUGH_ERRORS = 3, 5
+_ENDS = {0, 74, 75}  # nothing to complain of; or an error that the next start may not meet
+_PATH = re.compile(r"\d+<([^>]+)>")
+_OF_SQLITE = (".db", "-wal", "-journal", "-shm")  # it writes anew what it could not sync
+
+
+def fail_syncs(
+    cell: str,
+    folder: Path,
+    servers: Servers,
+    seed: int,
+    *,
+    kinds: Sequence[str] = KINDS,
+    numbers: Sequence[str] = (),
+    sabotages: Sequence[str] = (),
+) -> Result:
+    """Let the first sync of a round fail, then its second, and so on to the last, and then all of a round.
+
+    `numbers` are the ones to fail instead, as strace counts them in each thread.  Where the relay takes the
+    mail there is no round: there the service is watched from the first mail on.
+    """
+    chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
+    with stage(cell, folder, servers, chance) as played:
+        ordeal = Ordeal(played, "faults.syncs", seed, largest_bytes=3_000)
+        ordeal.begin()
+        for kind in kinds:
+            for number in numbers or map(str, count(1)):
+                if not _fails(ordeal, f"{kind}:error=EIO:when={number}", sabotages):
+                    break
+            if not numbers:
+                _fails(ordeal, f"{kind}:error=EIO:when={EVERY}", sabotages)
+        return ordeal.conclude()
+
+
+def _fails(ordeal: Ordeal, inject: str, sabotages: Sequence[str]) -> bool:
+    """Take a mail with that fault, and then on a sound disk; return whether the fault was met at all."""
+    played, host = ordeal.stage, ordeal.stage.hosts[0]
+    for each in played.hosts:
+        played.kill(each)
+    played.send(ordeal.post.write())
+    by_relay = isinstance(played.way, Relays)
+    words, tricks = (["run"], []) if by_relay else (["fetch", "--once"], ["one thread"])
+    since = "relay.received" if by_relay else ""
+    trace, tricks = _trace_of(host), [*tricks, *sabotages]
+    with traced(played, host, words, trace, inject=inject, sabotages=tricks, since=since) as pid:
+        _await_end(ordeal, host, pid, inject)
+    refused = _failed(trace, inject)
+    if refused:
+        ordeal.met(inject, bit=True)
+        ordeal.result.breaches += [f"{inject}: {what}" for what in breaches(calls(trace), refused)]
+    begun = time.monotonic()
+    played.drain()
+    ordeal.result.recoveries.append(time.monotonic() - begun)
+    return bool(refused)
+
+
+def breaches(seen: Sequence[Call], refused: Sequence[Call]) -> Iterator[str]:
+    """Yield who relied on what had not been synced, and each file that was synced again after an error.
+
+    After an error the kernel may have dropped what it could not write, and say yes the next time.
+    """
+    gone = lets_go(seen)
+    for rename in renames(seen, "/tmp/", "/new/"):  # noqa: S108  (of a Maildir)
+        if first_after(seen, rename, is_acceptance):
+            yield from unsafe_file(seen, rename, is_acceptance, "the 250")
+    for rename in renames(seen, "/_drafts/", "/raw/"):
+        if first_after(seen, rename, gone.__contains__):
+            yield from unsafe_file(seen, rename, gone.__contains__, "the source let go")
+    for call in refused:
+        path = _path(call)
+        if not path.endswith(_OF_SQLITE) and not Path(path).is_dir():
+            again = [later for later in seen if later.begun > call.ended and later.name == call.name]
+            yield from (f"{path} was synced again" for later in again if _path(later) == path)
+
+
+def _await_end(ordeal: Ordeal, host: Host, pid: int, inject: str) -> None:
+    """Wait for the end of a round; with a service, until all is done, or has failed again and again."""
+    played, deadline = ordeal.stage, time.monotonic() + _LONGEST_SECONDS
+    relay = played.way if isinstance(played.way, Relays) else None
+    refusals = len(relay.refusals) if relay else 0
+    while time.monotonic() < deadline:
+        code = played.nursery.wait(pid, 0.1)
+        if code is not None:
+            host.pid = None
+            if code not in _ENDS:
+                ordeal.result.breaches.append(f"{played.cell} ended with {code}")
+            return
+        if relay and (
+            played.is_drained()
+            or len(relay.refusals) > refusals + _ENOUGH_REFUSALS
+            or len(_failed(_trace_of(host), inject)) > _ENOUGH_ERRORS
+        ):
+            return
+    raise AssertionError(f"{inject}: neither at its end nor in vain: {tail(host.log)}")
+
+
+def _trace_of(host: Host) -> Path:
+    return host.folder / "trace"
+
+
+def _path(call: Call) -> str:
+    found = _PATH.match(call.told)
+    return found[1] if found else ""
+
+
+def _failed(trace: Path, inject: str) -> list[Call]:
+    kind = inject.partition(":")[0]
+    return [call for call in calls(trace, succeeded=False) if call.name == kind]
