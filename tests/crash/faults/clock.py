@@ -31,7 +31,8 @@ def turn_the_clock(
 ) -> Result:
     """Set the hosts' clock days ahead and days back while mails come in, and right again.
 
-    Nobody asks for a poll: the service has to go on by itself, and its heart to beat.
+    Where no other fault comes of it, nobody asks for a poll: the service has to go on by itself.  Its heart
+    beats everywhere.
     """
     chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,12 +85,12 @@ def _turn(ordeal: Ordeal, shown: Path, days: int) -> None:
     bit = any(by_then in host.log.read_bytes() for host in ordeal.stage.hosts)
     ordeal.met(f"clock wrong by {days} days", bit=bit)
     ordeal.send()
-    ordeal.recover(by_itself=True)
+    ordeal.recover(by_itself=not _has_s3(ordeal))  # which was a fault: a mailbox rests after it
 
 
 def _live_with_it(ordeal: Ordeal) -> None:
     """Let all drain; where S3 keeps the archive, it refuses who is so late or early, and that is told."""
-    if not ordeal.stage.cell.startswith("postgres"):
+    if not _has_s3(ordeal):
         ordeal.stage.drain()
         return
     logs = [host.log for host in ordeal.stage.hosts]
@@ -99,6 +100,10 @@ def _live_with_it(ordeal: Ordeal) -> None:
         "S3 to refuse a host whose clock is wrong",
         _LONGEST_SECONDS,
     )
+
+
+def _has_s3(ordeal: Ordeal) -> bool:
+    return ordeal.stage.cell.startswith("postgres")
 
 
 def _set(ordeal: Ordeal, shown: Path, days: int) -> None:
