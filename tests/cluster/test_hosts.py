@@ -26,7 +26,7 @@ from tests.servers.fixtures import running_dovecot, running_postgres
 from tests.servers.waiting import wait_until
 
 SECONDS = int(os.environ.get("POSTROOM_HOSTS_SECONDS", "20"))
-SEED = int(os.environ.get("POSTROOM_HOSTS_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+SEED = int(os.environ.get("POSTROOM_HOSTS_SEED", "1"))
 LEASE_SECONDS = 20 if SECONDS >= 60 else 4
 BOXES = 60 if SECONDS >= 60 else 6
 MAILS = 20 * SECONDS
