@@ -19,7 +19,7 @@ from postroom.fetcher.imap import ImapSource
 
 _RENEWED_SECONDS: Final = 600.0  # a poll renews an IDLE as old as this: silence may be death
 _GIVEN_UP_SECONDS: Final = 1_680.0  # servers log out who has done nothing for 29 minutes (RFC 2177 3)
-_WAKES_APART_SECONDS: Final = 1.0  # whatever a server keeps saying
+_WAKES_APART_SECONDS: Final = 0.25  # whatever a server keeps saying
 _TICK_SECONDS: Final = 0.5
 
 
@@ -113,7 +113,7 @@ class Parking:
 
     def _listen(self, ask_to_poll: Callable[[str], None]) -> None:
         while not self._over.is_set():
-            for key, _events in self._selector.select(_TICK_SECONDS):
+            for key, _events in self._selector.select(self._seconds_to_wait()):
                 self._hear(key.data)
             self._look_around()
             for name in self._now_due():
@@ -152,6 +152,12 @@ class Parking:
     def _ask(self, name: str) -> None:
         last = self._asked.get(name, float("-inf"))
         self._due.setdefault(name, max(time.monotonic(), last + _WAKES_APART_SECONDS))
+
+    def _seconds_to_wait(self) -> float:
+        """Return how long to listen: until the next poll is due, or something may have been parked."""
+        with self._lock:
+            left = min(self._due.values(), default=float("inf")) - time.monotonic()
+        return max(0.0, min(left, _TICK_SECONDS))
 
     def _now_due(self) -> list[str]:
         now = time.monotonic()
