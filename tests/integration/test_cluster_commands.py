@@ -42,7 +42,7 @@ def host(folder: Path, name: str, section: str) -> Path:
     config.write_text(
         f'state_dir = "{place}/state"\n{section}[storage]\nurl = "file://{folder}/archive"\n'
         '[orgs]\naddress = "orders+{org}@in.test"\n[org.acme]\n[org.beta]\n[org.gamma]\n'
-        f'[maildir.intake]\npath = "{place}/Maildir"\n',
+        f'[maildir.{name}]\npath = "{place}/Maildir"\n',  # here all hosts have one name: their sources do not
         encoding="utf-8",
     )
     config.chmod(0o600)
@@ -88,10 +88,10 @@ def test_a_round_takes_mail_where_hosts_share_a_database(tmp_path: Path, section
 def test_a_maildir_is_its_hosts_own_and_status_says_so(tmp_path: Path, section: str) -> None:
     config = host(tmp_path, "one", section)
 
-    postroom(config, "fetch", "--once", "intake")
+    postroom(config, "fetch", "--once", "one")
 
     (source,) = facts(config, "status")["sources"]
-    assert (source["name"], source["state"]) == (f"intake@{socket.gethostname()}", "ok")
+    assert (source["name"], source["state"]) == (f"one@{socket.gethostname()}", "ok")
 
 
 def test_a_round_without_a_service_leaves_no_job_behind(
