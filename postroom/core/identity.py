@@ -11,6 +11,7 @@ from postroom.core.headers import Field, HeaderBlock
 _ANGLED = re.compile(rb"<[^<>\s]+>")
 _UNUSABLE = re.compile(rb"[\x00-\x20\x7f]")
 _LIKE_A_CONFLICT = re.compile(rb"#(?:[0-9a-f]{12}|[0-9a-f]{64})\Z")
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _LONGEST = 998  # RFC 5322 2.1.1: no line is longer
 _SYNTHETIC = "sha256:"
 _COVERED = frozenset({"from", "date", "message-id", "subject", "mime-version"})
@@ -79,9 +80,19 @@ def _normalised(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         text = waiting + piece
         waiting = text[-1:] if text.endswith(b"\r") else b""
-        yield text.removesuffix(waiting).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield _with_lf(text.removesuffix(waiting))
     if waiting:
         yield b"\n"
+
+
+def _with_lf(text: bytes) -> bytes:
+    """Return the text with LF for CRLF and CR.
+
+    To take out a letter is ten times as fast as to put one for two, and nearly every CR stands before an LF.
+    """
+    if _BARE_CR.search(text):
+        return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return text.replace(b"\r", b"")
 
 
 def _is_utf8(value: bytes) -> bool:

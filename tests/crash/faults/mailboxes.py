@@ -17,7 +17,6 @@ from tests.crash.serving import Servers
 from tests.crash.stages import stage
 from tests.crash.ways import Mailboxes
 from tests.servers.dovecot import Dovecot
-from tests.servers.waiting import wait_until
 
 TIMES = 8
 """How often each thing befalls a mailbox."""
@@ -111,7 +110,7 @@ def _vanish(ordeal: Ordeal, box: Box) -> None:
     _deliver(ordeal, box)
     host = ordeal.chance.choice(ordeal.stage.hosts)
     ordeal.stage.start(host, sabotages=["stand still:imap.listed"])
-    wait_until(lambda: host.stands_still, f"{host.folder} to have listed mails", 30)
+    ordeal.wait(lambda: host.stands_still, f"{host.folder} to have listed mails")
     server, user = box
     taken = []
     for shelf in ("new", "cur"):

@@ -103,6 +103,13 @@ def test_a_line_end_across_two_pieces_counts_once(cut: int) -> None:
     assert digest(b"Subject: x\r\n\r\n" + body, cut) == digest(b"Subject: x\n\naaaa\nbb")
 
 
+@pytest.mark.parametrize("cuts", [(), (4,), (5,), (4, 5), (3, 4, 5)])
+def test_two_bare_cr_are_two_line_ends_wherever_they_are_cut(cuts: tuple[int, ...]) -> None:
+    head = MAIL.removesuffix(b"Please send two.\n")
+
+    assert digest(head + b"one\r\rtwo", *cuts) == digest(head + b"one\n\ntwo")
+
+
 @pytest.mark.parametrize("cuts", [(2,), (3,), (4,), (3, 5), (2, 3, 4, 5, 6)])
 def test_blank_lines_across_pieces_are_kept_inside_and_cut_at_the_end(cuts: tuple[int, ...]) -> None:
     head = b"Subject: x\n\n"
