@@ -9,45 +9,55 @@ from collections.abc import Iterable
 from tests.crash.counting import Count
 from tests.crash.ledger import Post
 from tests.crash.results import Result
-from tests.crash.stages import Host, Stage
+from tests.crash.stages import Stage
 from tests.crash.tracing import traced
 
 KINDS = ("fsync", "fdatasync", "rename", "link", "linkat", "unlink", "write", "pwrite64", "sendto", "connect")
-_MOST = 400  # calls of one kind; more than a few mails need
+_MOST = 2_000  # calls of one kind; more than a few mails need
+_TRIES = 5
+_DONE, _NOT_ALL = 0, 75
 _LONGEST_SECONDS = 60.0
 
 
 def sweep_syscalls(stage: Stage, seed: int, kinds: Iterable[str] = KINDS) -> Result:
     """Kill the round that takes a mail from each source at its first call of a kind, its second, and so on.
 
-    A kind is over when a round came to its end before so many calls.  Where the relay takes mail there is
-    no round: there the service is killed, at the N-th call of whichever of its threads gets there first.
+    A kind is over when a round took all there was, and came to its end, before so many calls; one that ended
+    otherwise is played again.  Where the relay takes mail there is no round: there the service is killed, at
+    the N-th call of whichever of its threads gets there first.
     """
-    post, result = (
-        Post(seed, largest_bytes=3_000, most_files=1),
-        Result(stage.cell, "syscalls", seed, Count(0)),
-    )
+    post = Post(seed, largest_bytes=3_000, most_files=1)
+    result = Result(stage.cell, "syscalls", seed, Count(0))
     stage.drain()
-    kills = 0
     for kind in kinds:
-        for number in range(1, _MOST):
-            if not _killed(stage, post, f"{kind}:{number}"):
-                break
-            kills += 1
-            begun = time.monotonic()
-            stage.drain()
-            result.recoveries.append(time.monotonic() - begun)
-            result.reached.append(f"{kind}:{number}")
+        _sweep(stage, post, result, kind)
     stage.drain()
     for host in stage.hosts:
         stage.kill(host)
     result.count = stage.count()
-    result.count.kills = kills
+    result.count.kills = len(result.reached)
     return result
 
 
-def _killed(stage: Stage, post: Post, kill_at: str) -> bool:
-    """Let one host alone take new mails, and return whether it came to that call, and so to its death."""
+def _sweep(stage: Stage, post: Post, result: Result, kind: str) -> None:
+    number, tries = 1, 0
+    while number < _MOST and tries < _TRIES:
+        code = _ended_with(stage, post, f"{kind}:{number}")
+        if code == _DONE:
+            return
+        begun = time.monotonic()
+        stage.drain()
+        if code == -signal.SIGKILL:
+            result.recoveries.append(time.monotonic() - begun)
+            result.reached.append(f"{kind}:{number}")
+            number, tries = number + 1, 0
+        else:
+            tries += 1
+    result.breaches.append(f"{kind}: not to its end, at {number}")
+
+
+def _ended_with(stage: Stage, post: Post, kill_at: str) -> int:
+    """Let one host alone take new mails; return what it ended with, _DONE where it was killed at nothing."""
     for host in stage.hosts:
         stage.kill(host)
     host, by_relay = stage.hosts[0], stage.cell.endswith("smtp")
@@ -57,17 +67,12 @@ def _killed(stage: Stage, post: Post, kill_at: str) -> bool:
     kind, _, number = kill_at.partition(":")
     inject = f"{kind}:signal=KILL:when={number}"
     with traced(stage, host, words, trace, inject=inject, sabotages=sabotages) as pid:
-        return _end(stage, host, pid, by_relay=by_relay) == -signal.SIGKILL
-
-
-def _end(stage: Stage, host: Host, pid: int, *, by_relay: bool) -> int | None:
-    """Return what a host ended with, None for a service that has done all there was and lives on."""
-    deadline = time.monotonic() + _LONGEST_SECONDS
-    while time.monotonic() < deadline:
-        code = stage.nursery.wait(pid, 0.1)
-        if code is not None:
-            host.pid = None
-            return code
-        if by_relay and stage.is_drained():
-            return None
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while time.monotonic() < deadline:
+            code = stage.nursery.wait(pid, 0.1)
+            if code is not None:
+                host.pid = None
+                return _NOT_ALL if code == _DONE and not stage.is_drained() else code
+            if by_relay and stage.is_drained():
+                return _DONE
     raise AssertionError(f"{stage.cell}: neither killed nor at its end after {_LONGEST_SECONDS} s")
