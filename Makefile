@@ -94,7 +94,7 @@ crash: dev cluster-packages ## Kill postroom everywhere (KILLS=300), let faults 
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS) --parts $(PARTS)
 
 # One after the other, also under -j: they measure the machine.
-BENCHES := peers peers-cluster growth memory latency idle parse imap mailboxes relay s3 scale flood
+BENCHES := peers peers-cluster growth memory latency idle parse imap mailboxes relay s3 scale flood audit
 .PHONY: bench
 bench: ## Measure everything that has a figure: each bench-* in turn
 	@for name in $(BENCHES); do $(MAKE) bench-$$name || exit 1; done
@@ -173,6 +173,10 @@ test-hosts: dev packages ## Let three hosts die, hang and lose the network (HOST
 .PHONY: bench-flood
 bench-flood: dev ## Flood a postroom with 50,000 mails: memory, queues, and how long another org waits (BENCH="--mails 500")
 	@.venv/bin/python -m bench.flood $(BENCH)
+
+.PHONY: bench-audit
+bench-audit: dev ## Measure an audit of a million rows: its time and its memory (BENCH="--rows 20000")
+	@.venv/bin/python -m bench.audit $(BENCH)
 
 .PHONY: bench-scale
 bench-scale: dev cluster-packages ## Measure claims, wake-ups, idle hosts, mails with one and two hosts, a million rows

@@ -34,6 +34,7 @@ _MAIL: Final = (
 )
 _SAMPLE_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 3600.0
+_MOST_GROWTH: Final = 1.25
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def figures(seen: Seen, mails: int) -> Iterator[Figure]:
     quarter = max(1, len(seen.rss_mb) // 4)
     yield Figure("mails through", mails / seen.seconds, "mails/s", f"{mails} mails, SQLite and files")
     yield Figure("memory, first quarter", max(seen.rss_mb[:quarter]), "MB", "the most that was resident")
-    yield Figure("memory, last quarter", max(seen.rss_mb[-quarter:]), "MB", "the same: it does not grow")
+    yield Figure("memory, last quarter", max(seen.rss_mb[-quarter:]), "MB", "at most a quarter more")
     yield Figure("waiting for extraction", max(seen.queued), "rows", "the most; rows, not memory")
     if seen.delays:
         note = f"{len(seen.delays)} mails of another org and Maildir, from delivery to document"
@@ -152,6 +153,9 @@ def main() -> None:
     show(found)
     if wish.json:
         write(found, wish.json)
+    first, last = (figure.value for figure in found if figure.name.startswith("memory"))
+    if last > first * _MOST_GROWTH:
+        raise SystemExit(f"memory grew from {first:.0f} to {last:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def cost_of_old_rows(many: int = 1_000_000) -> Iterator[Figure]:
     Both databases of a kind are measured in turns, so that what else the machine does hits both.
     """
     with tempfile.TemporaryDirectory() as folder:
-        yield from _compared("SQLite", partial(_sqlite_room, Path(folder)), many)
+        yield from _compared("SQLite", partial(sqlite_room, Path(folder)), many)
     with running_postgres(fsync=True) as server, tempfile.TemporaryDirectory() as folder:
         yield from _compared("PostgreSQL", partial(_postgres_room, server, Path(folder)), many)
 
@@ -81,7 +81,7 @@ def _postgres_room(server: Postgres, folder: Path, rows: int) -> Postroom:
     return room
 
 
-def _sqlite_room(folder: Path, rows: int) -> Postroom:
+def sqlite_room(folder: Path, rows: int) -> Postroom:
     """Return the same with SQLite, whose UUIDs are hex digits and whose times are text."""
     place = folder / str(rows)
     place.mkdir()

@@ -18,7 +18,7 @@ from postroom.db.quarantine import HeldMail
 from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.reading_documents import DocumentView, documents_named
 from postroom.db.reading_messages import MessageView
-from postroom.db.story import CopySeen, PartLine, Story, Told, story
+from postroom.db.story import CopySeen, Owed, PartLine, Story, Told, story
 from postroom.errors import NotFound
 from postroom.fetcher.files import INGEST
 
@@ -100,10 +100,11 @@ def _show_message(told: Story) -> None:
     )
     _title("Whose it is")
     facts([("org", message.org), ("because", because(told)), ("identity", identity(told))])
-    _show_progress(message)
+    _show_progress(message, told.work)
 
 
-def _show_progress(message: MessageView) -> None:
+def _show_progress(message: MessageView, work: Owed | None) -> None:
+    at_work = f"{work.holder} until {cell(work.leased_until)}" if work and work.holder else None
     _title("How far it is")
     facts(
         [
@@ -112,6 +113,8 @@ def _show_progress(message: MessageView) -> None:
             ("last change", message.updated_at),
             ("next attempt", message.next_attempt_at),
             ("attempts", message.attempts),
+            ("at work on it", at_work),
+            ("died over it", work.deaths if work else None),
             ("documents", message.documents),
             ("defects", ", ".join(message.defects) or None),
             ("limits", ", ".join(message.limits) or None),

@@ -27,6 +27,7 @@ def story_json(told: Story) -> dict[str, Any]:
             "next_attempt_at": iso(message.next_attempt_at),
             "conflict_with": str(told.first_of_its_id) if told.first_of_its_id else None,
         },
+        "work": _renamed(asdict(told.work), {}) if told.work else None,
         "quarantine": _held(told.held) if told.held else None,
         "copies": [_copy(copy) for copy in told.copies],
         "parts": [_part(part) for part in told.parts],

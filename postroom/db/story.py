@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Outbox, Quarantine, Sighting
+from postroom.db.machinery import Outbox, Quarantine, Sighting, Work
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.reading_messages import MessageView
 from postroom.db.scopes import acting_for
+from postroom.db.values import WorkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,25 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """What is still to be done for a message; `holder` is at it until then, and `deaths` died over it."""
+
+    state: WorkState
+    due_at: datetime
+    holder: str | None
+    leased_until: datetime | None
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """A message and all that is known of it; `first_of_its_id` is the mail it is in conflict with."""
+    """A message and all that is known of it; `first_of_its_id` is the mail it is in conflict with.
+
+    `work` is None once nothing is to be done for it any more.
+    """
 
     message: MessageView
+    work: Owed | None
     copies: list[CopySeen]
     parts: list[PartLine]
     announcements: list[Told]
@@ -100,12 +116,19 @@ def story(database: Database, org: OrgEntry, message: MessageView) -> Story:
         held = _held(session, org, rows)
         return Story(
             message=message,
+            work=_work(session, org, message),
             copies=_copies(session, rows, held),
             parts=_parts(session, org, message),
             announcements=_announcements(session, org, message),
             first_of_its_id=_first_of_its_id(session, org, message),
             held=held,
         )
+
+
+def _work(session: Session, org: OrgEntry, message: MessageView) -> Owed | None:
+    its_own = (Work.org_id == org.id, Work.message_id == message.id)
+    row = session.scalars(select(Work).where(*its_own)).first()
+    return Owed(row.state, row.due_at, row.holder, row.leased_until, row.deaths) if row else None
 
 
 def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Sighting]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from postroom.app.compose import open_app
+from postroom.cli import registry
 from postroom.config.load import load
 from postroom.oauth.sealing import new_key
 from tests.command import ENVIRONMENT, postroom
@@ -23,6 +24,8 @@ from tests.servers.waiting import free_port, wait_until
 # Each command is a process of its own, and there are many.
 pytestmark = [pytest.mark.dovecot, pytest.mark.timeout(300)]
 
+# `run` is told below; the others have a folder or a terminal of their own, or are services beside it.
+NOT_TOLD = {"demo", "init", "worker", "relay", "run"}
 COMMANDS = (
     "check",
     "check --connect",
@@ -34,6 +37,7 @@ COMMANDS = (
     "messages --json",
     "documents --json",
     "quarantine list --json",
+    "quarantine show 1",
     "quarantine assign 1 acme --always",
     "quarantine rules",
     "explain <1@customer.example>",
@@ -41,6 +45,15 @@ COMMANDS = (
     "replay <1@customer.example>",
     "audit --json",
     "org list",
+    "org add beta",
+    "org export --postfix",
+    "inspect {folder}/mail.eml",
+    "ingest --to orders+acme@in.example {folder}/mail.eml",
+    "deliver --maildir {folder}/Maildir/ --recipient orders+acme@in.example",
+    "setup postfix --domain in.example --dry-run",
+    "completion bash",
+    "failpoints",
+    "db grants",
     "healthcheck",
     "oauth login cloud",
     "db upgrade",
@@ -80,6 +93,7 @@ class Desk:
             f'token_url = "http://localhost:{free_port()}/token"\n'
         )
         self.config.chmod(0o600)
+        (folder / "mail.eml").write_bytes(mail("<3@customer.example>", to="orders+acme@in.example"))
         for number, tag in enumerate(("acme", "nope"), start=1):
             dovecot.deliver(
                 self.box.user,
@@ -125,10 +139,20 @@ class Desk:
         return said.read_text()
 
 
+def test_every_command_is_asked_for_its_secrets() -> None:
+    asked = {words.partition(" ")[0] for words in COMMANDS}
+
+    assert sorted(asked | NOT_TOLD) == sorted(registry.COMMANDS)
+    assert asked & NOT_TOLD == set()
+
+
 def test_no_secret_is_said_by_any_command_or_left_anywhere(tmp_path: Path, dovecot: Dovecot) -> None:
     desk = Desk(tmp_path, dovecot)
 
-    answers = {words: postroom(desk.config, *words.split(" "), answer=None) for words in COMMANDS}
+    answers = {
+        words: postroom(desk.config, *words.format(folder=tmp_path).split(" "), answer=None)
+        for words in COMMANDS
+    }
     printed = {words: done.out + done.err for words, done in answers.items()} | {"run": desk.serve()}
 
     leaks = [leak for words, text in printed.items() for leak in desk.leaked(words, text)]
@@ -137,6 +161,7 @@ def test_no_secret_is_said_by_any_command_or_left_anywhere(tmp_path: Path, dovec
     assert '"accepted"' in printed["fetch --once"]
     assert "E-IMAP-AUTH" in printed["check --connect"]
     assert [words for words, done in answers.items() if "E-BUG" in done.err] == []
+    assert [words for words, done in answers.items() if "No such" in done.err] == []
 
 
 def test_a_secret_that_is_kept_would_be_found(tmp_path: Path, dovecot: Dovecot) -> None:

@@ -90,6 +90,33 @@ def test_an_order_to_raise_is_an_outage_and_the_mail_server_tries_again(tmp_path
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_an_order_to_sleep_holds_the_process_up_at_that_place(tmp_path: Path) -> None:
+    maildir.create(tmp_path)
+    words = [
+        sys.executable,
+        "-m",
+        "postroom",
+        "deliver",
+        "--maildir",
+        f"{tmp_path}/",
+        "--recipient",
+        "a@b.example",
+    ]
+    environ = {**ENVIRONMENT, "POSTROOM_FAILPOINT": "maildir.fsynced:sleep"}
+
+    with subprocess.Popen(words, env=environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"Subject: order\n\nten chairs\n")
+        process.stdin.close()
+        said = process.stderr.readline()
+        held = process.poll() is None
+        process.kill()
+
+    assert (said, held) == (b"failpoint maildir.fsynced: sleep\n", True)
+    assert [len(list((tmp_path / shelf).iterdir())) for shelf in ("tmp", "new")] == [1, 0]
+
+
 @pytest.mark.parametrize(("command", "code"), [("deliver", 75), ("status", 64)])
 def test_a_command_refuses_to_run_with_an_order_that_it_cannot_obey(command: str, code: int) -> None:
     done = _postroom(command, failpoint="maildir.renamd:kill")

@@ -83,9 +83,10 @@ def _fill(ordeal: Ordeal, host: Host, name: str, disk: Disk) -> None:
             _write_into_the_full_log(ordeal, host)
         else:
             _run_against_it(ordeal, name, disk)
+        was_full = disk.is_full()
     finally:
         disk.make_room()
-    ordeal.met(f"{name} full", bit=True)
+    ordeal.met(f"{name} full", bit=was_full)
     ordeal.recover()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,24 @@ def test_where_all_adds_up_the_last_line_says_so(room: Room) -> None:
 
     assert answer.code == 0
     assert answer.out == ("1 source with 1 mail (1 waiting), 2 rows, 3 objects, 1 document\nunaccounted=0\n")
+
+
+def test_a_person_at_a_terminal_sees_how_far_it_is(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2):
+        room.deliver(number=number)
+    room.fetch()
+    reading, writing = os.openpty()
+
+    with os.fdopen(writing, "w", encoding="utf-8") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        answer = room.call("audit")
+        terminal.flush()
+        shown = os.read(reading, 65_536).decode()
+    os.close(reading)
+
+    assert answer.code == 0
+    assert "auditing" in shown
+    assert "100%" in shown
 
 
 def test_an_empty_postroom_adds_up(room: Room) -> None:

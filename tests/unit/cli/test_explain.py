@@ -31,7 +31,7 @@ def test_the_story_has_copies_parts_and_announcements(room: Room) -> None:
 
     told = story(room, message["id"])
 
-    assert list(told) == ["message", "quarantine", "copies", "parts", "attempts", "announcements"]
+    assert list(told) == ["message", "work", "quarantine", "copies", "parts", "attempts", "announcements"]
     assert {name: told["message"][name] for name in message} == message
     seen = [(copy["source"], copy["verdict"], copy["decided_by"]) for copy in told["copies"]]
     assert seen == [("intake", "accepted", "Delivered-To"), ("intake", "duplicate", "Delivered-To")]
@@ -147,6 +147,29 @@ def test_every_attempt_is_told_with_its_reason(room: Room) -> None:
     assert told["announcements"][0]["event"] == "message.failed"
     assert words.out.count("[E-OBJECT-CORRUPT]") == 3
     assert "owed, next at" in words.out
+
+
+def test_who_is_at_a_mail_and_how_many_died_over_it_is_told(room: Room) -> None:
+    room.deliver()
+    with room.house() as house:
+        poll(house.sources["intake"], house)
+        for minutes, holder in ((0, "host-a:7"), (5, "host-b:9")):
+            later = house.now() + timedelta(minutes=minutes)
+            house.workbench.claim(limit=1, holder=holder, lease_seconds=30, now=later)
+
+    told, words = story(room, "<1@a.example>")["work"], room.call("explain", "<1@a.example>").out
+
+    assert (told["state"], told["holder"], told["deaths"]) == ("stored", "host-b:9", 1)
+    assert told["leased_until"] == (later + timedelta(seconds=30)).isoformat()
+    assert "at work on it host-b:9 until " in words
+    assert "died over it  1\n" in words
+
+
+def test_of_a_mail_that_is_through_nobody_is_at_work(room: Room) -> None:
+    room.deliver()
+    room.fetch()
+
+    assert story(room, "<1@a.example>")["work"] is None
 
 
 def test_a_mail_out_of_the_quarantine_says_who_gave_it_and_where_it_lay(room: Room) -> None:

@@ -20,12 +20,16 @@ def always(room: Room, tag: str = "nope", org: str = "acme") -> None:
 
 def test_the_mails_that_follow_for_the_same_recipient_reach_the_org(room: Room) -> None:
     always(room)
-    room.deliver("NOPE", number=2, subject="the next")
+    raw = room.deliver("NOPE", number=2, subject="the next")
+    maildir.deliver(
+        room.maildir, raw.replace(b"Ann <ann@a.example>", b"bob@b.example").replace(b"<2@", b"<4@")
+    )
     room.deliver("other", number=3, subject="for another")
 
     room.fetch()
 
-    assert {row["subject"] for row in room.rows("messages", "acme")} == {"Order", "the next"}
+    acmes = sorted((row["subject"], row["from"]) for row in room.rows("messages", "acme"))
+    assert acmes == [("Order", "ann@a.example"), ("the next", "ann@a.example"), ("the next", "bob@b.example")]
     assert [row["recipient"] for row in room.rows("quarantine", "list")] == ["orders+other@in.example"]
 
 
