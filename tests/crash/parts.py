@@ -76,7 +76,7 @@ _NOT_EVERYWHERE: Final[dict[str, set[str]]] = {
     "faults.wires": _POSTGRES | {"sqlite-imap", "sqlite-smtp"},
     "faults.database": _POSTGRES,
     "faults.archive": _POSTGRES,
-    # Where S3 keeps the archive, only a relay has anything to sync.
+    # Where S3 keeps the archive, a relay alone syncs what somebody relies on.
     "faults.syncs": {"sqlite-maildir", "sqlite-imap", "sqlite-smtp", "postgres-smtp"},
     "mailbox": {"sqlite-imap", "postgres-imap"},
 }
