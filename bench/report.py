@@ -75,8 +75,13 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "disk": _file_system(Path(tempfile.gettempdir()).resolve()),
         "python": platform.python_version(),
-        "system": platform.platform(),
+        "system": " ".join((platform.system(), _version(platform.release()), platform.machine())),
     }
+
+
+def _version(release: str) -> str:
+    """Return the first two numbers of a kernel's release; the rest names who built it."""
+    return ".".join(release.split(".")[:2])
 
 
 def command() -> str:
