@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from bench.old_rows import sqlite_room
 from bench.report import Figure, told
@@ -51,7 +52,7 @@ def _prepared(folder: Path, rows: int, objects: int) -> Path:
     place = folder / str(rows)
     with closing(sqlite3.connect(place / "postroom.db")) as database, database:
         ((org,),) = database.execute("SELECT id FROM org WHERE slug = 'acme'")
-        database.execute(_KEYS, {"org": _dashed(org)})
+        database.execute(_KEYS, {"org": str(UUID(org))})
         kept = database.execute("SELECT raw_key FROM inbound_message LIMIT ?", (objects,)).fetchall()
     archive = place / "archive"
     archive.mkdir()
@@ -64,10 +65,6 @@ def _prepared(folder: Path, rows: int, objects: int) -> Path:
         f'state_dir = "{place}"\n[orgs]\naddress = "orders+{{org}}@in.example"\n[org.acme]\n'
     )
     return place
-
-
-def _dashed(digits: str) -> str:
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _audited(place: Path) -> tuple[float, float, dict[str, int]]:

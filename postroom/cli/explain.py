@@ -18,7 +18,7 @@ from postroom.db.quarantine import HeldMail
 from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.reading_documents import DocumentView, documents_named
 from postroom.db.reading_messages import MessageView
-from postroom.db.story import CopySeen, Owed, PartLine, Story, Told, story
+from postroom.db.story import CopySeen, PartLine, Pending, Story, Told, story
 from postroom.errors import NotFound
 from postroom.fetcher.files import INGEST
 
@@ -103,7 +103,7 @@ def _show_message(told: Story) -> None:
     _show_progress(message, told.work)
 
 
-def _show_progress(message: MessageView, work: Owed | None) -> None:
+def _show_progress(message: MessageView, work: Pending | None) -> None:
     at_work = f"{work.holder} until {cell(work.leased_until)}" if work and work.holder else None
     _title("How far it is")
     facts(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from postroom.cli.messages import message_json
 from postroom.cli.tables import iso
-from postroom.db.story import CopySeen, Held, PartLine, Story, Told
+from postroom.db.story import CopySeen, PartLine, Story, Told
 
 
 def story_json(told: Story) -> dict[str, Any]:
@@ -28,16 +28,12 @@ def story_json(told: Story) -> dict[str, Any]:
             "conflict_with": str(told.first_of_its_id) if told.first_of_its_id else None,
         },
         "work": _renamed(asdict(told.work), {}) if told.work else None,
-        "quarantine": _held(told.held) if told.held else None,
+        "quarantine": _renamed(asdict(told.held), {}) if told.held else None,
         "copies": [_copy(copy) for copy in told.copies],
         "parts": [_part(part) for part in told.parts],
         "attempts": (message.error or {}).get("attempts", []),
         "announcements": [_announcement(one) for one in told.announcements],
     }
-
-
-def _held(held: Held) -> dict[str, Any]:
-    return _renamed(asdict(held), {})
 
 
 def _copy(copy: CopySeen) -> dict[str, Any]:

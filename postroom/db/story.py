@@ -83,7 +83,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class Pending:
     """What is still to be done for a message; `holder` is at it until then, and `deaths` died over it."""
 
     state: WorkState
@@ -101,7 +101,7 @@ class Story:
     """
 
     message: MessageView
-    work: Owed | None
+    work: Pending | None
     copies: list[CopySeen]
     parts: list[PartLine]
     announcements: list[Told]
@@ -125,10 +125,10 @@ def story(database: Database, org: OrgEntry, message: MessageView) -> Story:
         )
 
 
-def _work(session: Session, org: OrgEntry, message: MessageView) -> Owed | None:
+def _work(session: Session, org: OrgEntry, message: MessageView) -> Pending | None:
     its_own = (Work.org_id == org.id, Work.message_id == message.id)
     row = session.scalars(select(Work).where(*its_own)).first()
-    return Owed(row.state, row.due_at, row.holder, row.leased_until, row.deaths) if row else None
+    return Pending(**{name: getattr(row, name) for name in Pending.__slots__}) if row else None
 
 
 def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Sighting]:

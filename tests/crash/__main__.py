@@ -50,7 +50,8 @@ def main() -> int:
     chosen = parser.parse_args()
     seed = int(os.environ.get("POSTROOM_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
     wanted = tuple(chosen.parts or [""])
-    kept, left_out = {(result.cell, result.part) for result in load(chosen.keep)}, 0
+    kept = {(result.cell, result.part) for result in load(chosen.keep)}
+    left_out = 0
     with running_servers() as servers:
         for cell in chosen.cells or CELLS:
             for name, play in parts_of(cell, chosen.kills, seed):

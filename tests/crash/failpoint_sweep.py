@@ -55,8 +55,7 @@ def sweep_failpoints(stage: Stage, seed: int, orders: Iterable[str], *, patient:
             stage.drain(_LONGEST_SECONDS)
             result.recoveries.append(time.monotonic() - begun)
     stage.drain()
-    for host in stage.hosts:
-        stage.kill(host)
+    stage.kill_all()
     result.count = stage.count()
     result.count.kills = kills
     return result
@@ -64,8 +63,7 @@ def sweep_failpoints(stage: Stage, seed: int, orders: Iterable[str], *, patient:
 
 def _meet(stage: Stage, host: Host, post: Post, order: str) -> bool:
     """Give a mail to a host that has an order; return whether it carried it out, alone at work meanwhile."""
-    for each in stage.hosts:
-        stage.kill(each)
+    stage.kill_all()
     told = f"failpoint {order.replace(':', ': ')}\n".encode()
     before = _times(host, told)
     stage.start(host, failpoint=order)

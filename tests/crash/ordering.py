@@ -15,9 +15,8 @@ from pathlib import PurePath
 from tests.crash.counting import Count
 from tests.crash.ledger import Post
 from tests.crash.results import Result
-from tests.crash.stages import Host, Stage
-from tests.crash.tracing import Call, calls, traced
-from tests.servers.waiting import wait_until
+from tests.crash.stages import Stage
+from tests.crash.tracing import Call, await_end, calls, traced
 
 _RENAME = re.compile(r'"(?P<old>[^"]+)", (?:AT_FDCWD[^,]*, )?"(?P<new>[^"]+)"')
 _MADE = re.compile(r'"(?P<path>[^"]+)"')
@@ -33,19 +32,18 @@ Is = Callable[[Call], bool]
 def prove_order(stage: Stage, seed: int, *, sabotages: Sequence[str] = ()) -> Result:
     """Let a mail from each source be taken under strace; what came in the wrong order is in `breaches`."""
     stage.drain()
-    for host in stage.hosts:
-        stage.kill(host)
+    stage.kill_all()
     host = stage.hosts[0]
     trace = host.folder / "trace"
     stage.sent += (sent := stage.way.send_to_each(0, Post(seed, largest_bytes=8_000).write))
-    by_relay = stage.cell.endswith("smtp")
-    with traced(stage, host, ["run"] if by_relay else ["fetch", "--once"], trace, sabotages=sabotages) as pid:
-        _await_end(stage, host, pid, forever=by_relay)
+    words = ["run"] if stage.by_relay else ["fetch", "--once"]
+    with traced(stage, host, words, trace, sabotages=sabotages) as pid:
+        code = await_end(stage, host, pid, is_done=lambda: stage.by_relay and stage.is_drained())
+    assert code in {0, None}, f"the traced round ended with {code}"
     result = Result(stage.cell, "order", seed, Count(0))
-    result.breaches = breaches(calls(trace), mails=len(sent), by_relay=by_relay)
+    result.breaches = breaches(calls(trace), mails=len(sent), by_relay=stage.by_relay)
     stage.drain()
-    for each in stage.hosts:
-        stage.kill(each)
+    stage.kill_all()
     result.count = stage.count()
     return result
 
@@ -73,15 +71,6 @@ def breaches(seen: Sequence[Call], *, mails: int, by_relay: bool) -> list[str]:
 def is_acceptance(call: Call) -> bool:
     """Return whether a client hears by this call that its mail is taken."""
     return '"250 2.0.0 accepted' in call.told
-
-
-def _await_end(stage: Stage, host: Host, pid: int, *, forever: bool) -> None:
-    if forever:
-        wait_until(stage.is_drained, "the traced service to drain", 60)
-        return
-    code = stage.nursery.wait(pid, 60)
-    host.pid = None
-    assert code == 0, f"the traced round ended with {code}"
 
 
 def _counted(mails: int, **figures: int) -> Iterator[str]:

@@ -36,8 +36,7 @@ def kill_at_random(stage: Stage, seed: int, kills: int) -> Result:
             begun = time.monotonic()
             stage.drain()
             recoveries.append(time.monotonic() - begun)
-    for host in stage.hosts:
-        stage.kill(host)
+    stage.kill_all()
     count = stage.count()
     count.kills = kills
     return Result(stage.cell, "random", seed, count, recoveries, frozen)

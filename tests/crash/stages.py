@@ -17,7 +17,7 @@ from tests.crash.counting import Count, Objects, Rows, check_rows
 from tests.crash.ledger import ORGS, Sent
 from tests.crash.serving import Reach, Servers, straight
 from tests.crash.storages import BUILDERS
-from tests.crash.ways import Way, way_named
+from tests.crash.ways import Relays, Way, way_named
 from tests.nursery import Nursery
 from tests.servers.waiting import wait_until
 
@@ -67,6 +67,11 @@ class Stage:
     archive: Objects
     sent: list[Sent] = field(default_factory=list)
 
+    @property
+    def by_relay(self) -> bool:
+        """Return whether mails come in by a relay: no round takes them then, but a service."""
+        return isinstance(self.way, Relays)
+
     def send(self, mail: Sent) -> None:
         self.sent.append(mail)
         self.way.send(mail)
@@ -89,6 +94,11 @@ class Stage:
             code = self.nursery.kill(host.pid)
             host.pid = None
             assert code == -9, f"{self.cell}: a service ended by itself with {code}: {tail(host.log)}"
+
+    def kill_all(self) -> None:
+        """End every host that lives, as above."""
+        for host in self.hosts:
+            self.kill(host)
 
     def poll_now(self) -> None:
         """Ask every host that is up to poll all of its sources, as a person does once a server is back."""
@@ -119,8 +129,7 @@ class Stage:
         return check_rows(self.rows, self.archive, self.sent, [host.log for host in self.hosts])
 
     def close(self) -> None:
-        for host in self.hosts:
-            self.kill(host)
+        self.kill_all()
         self.way.close()
 
 

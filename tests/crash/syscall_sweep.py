@@ -10,13 +10,12 @@ from tests.crash.counting import Count
 from tests.crash.ledger import Post
 from tests.crash.results import Result
 from tests.crash.stages import Stage
-from tests.crash.tracing import traced
+from tests.crash.tracing import await_end, traced
 
 KINDS = ("fsync", "fdatasync", "rename", "link", "linkat", "unlink", "write", "pwrite64", "sendto", "connect")
 _MOST = 2_000  # calls of one kind; more than a few mails need
 _TRIES = 5
 _DONE, _NOT_ALL = 0, 75
-_LONGEST_SECONDS = 60.0
 
 
 def sweep_syscalls(stage: Stage, seed: int, kinds: Iterable[str] = KINDS) -> Result:
@@ -32,8 +31,7 @@ def sweep_syscalls(stage: Stage, seed: int, kinds: Iterable[str] = KINDS) -> Res
     for kind in kinds:
         _sweep(stage, post, result, kind)
     stage.drain()
-    for host in stage.hosts:
-        stage.kill(host)
+    stage.kill_all()
     result.count = stage.count()
     result.count.kills = len(result.reached)
     return result
@@ -58,21 +56,15 @@ def _sweep(stage: Stage, post: Post, result: Result, kind: str) -> None:
 
 def _ended_with(stage: Stage, post: Post, kill_at: str) -> int:
     """Let one host alone take new mails; return what it ended with, _DONE where it was killed at nothing."""
-    for host in stage.hosts:
-        stage.kill(host)
-    host, by_relay = stage.hosts[0], stage.cell.endswith("smtp")
+    stage.kill_all()
+    host = stage.hosts[0]
     stage.sent += stage.way.send_to_each(0, post.write)
-    words, sabotages = (["run"], []) if by_relay else (["fetch", "--once"], ["one thread"])
+    words, sabotages = (["run"], []) if stage.by_relay else (["fetch", "--once"], ["one thread"])
     trace = host.folder / "trace"
     kind, _, number = kill_at.partition(":")
     inject = f"{kind}:signal=KILL:when={number}"
     with traced(stage, host, words, trace, inject=inject, sabotages=sabotages) as pid:
-        deadline = time.monotonic() + _LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            code = stage.nursery.wait(pid, 0.1)
-            if code is not None:
-                host.pid = None
-                return _NOT_ALL if code == _DONE and not stage.is_drained() else code
-            if by_relay and stage.is_drained():
-                return _DONE
-    raise AssertionError(f"{stage.cell}: neither killed nor at its end after {_LONGEST_SECONDS} s")
+        code = await_end(stage, host, pid, is_done=lambda: stage.by_relay and stage.is_drained())
+    if code is None:
+        return _DONE
+    return _NOT_ALL if code == _DONE and not stage.is_drained() else code

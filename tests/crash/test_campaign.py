@@ -112,8 +112,7 @@ def test_of_two_copies_with_other_trace_fields_the_one_that_was_archived_and_not
         stored = "SELECT count(*) FROM inbound_message"
         wait_until(lambda: played.rows(stored) == [(1,)], "the other copy to be stored")
         played.drain()
-        for host in played.hosts:
-            played.kill(host)
+        played.kill_all()
 
         found = played.count()
         assert found.orphans == 1

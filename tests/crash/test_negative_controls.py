@@ -106,8 +106,7 @@ def test_a_host_that_stood_still_past_its_lease_is_shut_out_of_its_commit(
 ) -> None:
     with _stage("pgfiles-box", tmp_path, servers) as played:
         played.drain()
-        for host in played.hosts:
-            played.kill(host)
+        played.kill_all()
         zombie, heir = played.hosts
         played.way.send_to_each(0, Post(SEED).write)
         _stand_still(played, zombie, "accept.archived", sabotages)

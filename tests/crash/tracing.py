@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.stages import Host, Stage
+from tests.crash.stages import Host, Stage, tail
 from tests.servers.fixtures import program
 from tests.servers.waiting import wait_until
 
@@ -19,6 +20,7 @@ CALLS = (
     "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat", "renameat2", "link", "linkat",
     "unlink", "unlinkat", "mkdir", "mkdirat", "sendto", "sendmsg", "connect",
 )  # fmt: skip
+_LONGEST_SECONDS = 60.0
 _LINE = re.compile(r"(?P<thread>\d+)\s+(?P<text>.*)")
 _WHOLE = re.compile(r"(?P<name>\w+)\((?P<told>.*)\)\s+= (?P<answer>-?\d+|\?).*")
 _BEGUN = re.compile(r"(?P<name>\w+)\((?P<told>.*)<unfinished \.\.\.>")
@@ -84,6 +86,19 @@ def traced(
         finally:
             stage.kill(host)
             tracer.stderr.read()
+
+
+def await_end(stage: Stage, host: Host, pid: int, *, is_done: Callable[[], bool]) -> int | None:
+    """Return what a traced process ended with, None for one that lives on where `is_done()` holds."""
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while time.monotonic() < deadline:
+        code = stage.nursery.wait(pid, 0.1)
+        if code is not None:
+            host.pid = None
+            return code
+        if is_done():
+            return None
+    raise AssertionError(f"{stage.cell}: neither at its end nor done in time: {tail(host.log)}")
 
 
 def calls(trace: Path, *, succeeded: bool = True) -> list[Call]:

@@ -15,6 +15,7 @@ from postroom.errors import FailpointReached, FailpointUnknown
 from postroom.failpoints import FAILPOINTS, Order, obeying, read_order
 from tests.command import ENVIRONMENT
 
+MAIL = "Subject: order\n\nten chairs\n"
 ROOT = Path(__file__).parents[2] / "postroom"
 
 
@@ -92,22 +93,13 @@ def test_an_order_to_raise_is_an_outage_and_the_mail_server_tries_again(tmp_path
 
 def test_an_order_to_sleep_holds_the_process_up_at_that_place(tmp_path: Path) -> None:
     maildir.create(tmp_path)
-    words = [
-        sys.executable,
-        "-m",
-        "postroom",
-        "deliver",
-        "--maildir",
-        f"{tmp_path}/",
-        "--recipient",
-        "a@b.example",
-    ]
+    words = [sys.executable, "-m", "postroom", *_to_deliver(tmp_path)]
     environ = {**ENVIRONMENT, "POSTROOM_FAILPOINT": "maildir.fsynced:sleep"}
 
     with subprocess.Popen(words, env=environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write(b"Subject: order\n\nten chairs\n")
+        process.stdin.write(MAIL.encode())
         process.stdin.close()
         said = process.stderr.readline()
         held = process.poll() is None
@@ -140,8 +132,11 @@ def _raises(reach: Callable[[str], None], name: str) -> bool:
 
 
 def _delivered(folder: Path, failpoint: str) -> subprocess.CompletedProcess[str]:
-    words = ["deliver", "--maildir", f"{folder}/", "--recipient", "orders+acme@in.example"]
-    return _postroom(*words, failpoint=failpoint, given="Subject: order\n\nten chairs\n")
+    return _postroom(*_to_deliver(folder), failpoint=failpoint, given=MAIL)
+
+
+def _to_deliver(folder: Path) -> list[str]:
+    return ["deliver", "--maildir", f"{folder}/", "--recipient", "orders+acme@in.example"]
 
 
 def _postroom(*words: str, failpoint: str, given: str = "") -> subprocess.CompletedProcess[str]:

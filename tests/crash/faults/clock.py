@@ -82,8 +82,7 @@ def _turn(ordeal: Ordeal, shown: Path, days: int) -> None:
     _live_with_it(ordeal)
     ordeal.send()
     _set(ordeal, shown, 0)
-    bit = any(by_then in host.log.read_bytes() for host in ordeal.stage.hosts)
-    ordeal.met(f"clock wrong by {days} days", bit=bit)
+    ordeal.met(f"clock wrong by {days} days", bit=ordeal.logged(by_then) > 0)
     ordeal.send()
     ordeal.recover(by_itself=not _has_s3(ordeal))  # which was a fault: a mailbox rests after it
 
@@ -93,12 +92,9 @@ def _live_with_it(ordeal: Ordeal) -> None:
     if not _has_s3(ordeal):
         ordeal.stage.drain()
         return
-    logs = [host.log for host in ordeal.stage.hosts]
-    told = sum(log.read_bytes().count(_REFUSAL) for log in logs)
+    before = ordeal.logged(_REFUSAL)
     wait_until(
-        lambda: sum(log.read_bytes().count(_REFUSAL) for log in logs) > told,
-        "S3 to refuse a host whose clock is wrong",
-        _LONGEST_SECONDS,
+        lambda: ordeal.logged(_REFUSAL) > before, "S3 to refuse whose clock is wrong", _LONGEST_SECONDS
     )
 
 

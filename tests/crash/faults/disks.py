@@ -50,8 +50,7 @@ def fill_disks(
 
 def _move_to(disk: Disk, played: Stage, postgres: Postgres, mounted: ExitStack) -> None:
     """Let the database lie on a disk while no host is up."""
-    for host in played.hosts:
-        played.kill(host)
+    played.kill_all()
     ((name,),) = played.rows("SELECT current_database()")
     mounted.enter_context(postgres.living_at(name, disk.folder))
     played.start_all()
@@ -118,7 +117,7 @@ def _complaints(ordeal: Ordeal) -> int:
     """Return how often a log has told of an error, or a client of the relay was refused."""
     way = ordeal.stage.way
     refused = len(way.refusals) if isinstance(way, Relays) else 0
-    return refused + sum(host.log.read_bytes().count(b'"code": "E-') for host in ordeal.stage.hosts)
+    return refused + ordeal.logged(b'"code": "E-')
 
 
 def _empty_the_log_of_writes(path: Path) -> None:

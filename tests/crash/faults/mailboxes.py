@@ -21,6 +21,7 @@ from tests.servers.dovecot import Dovecot
 TIMES = 8
 """How often each thing befalls a mailbox."""
 _LONGEST_SECONDS = 0.5
+_ROLLED_BACK = b'"rolled back"'
 _MAILS = (1, 2, 5)
 _UIDVALIDITY = re.compile(r"3 V(?P<uidvalidity>\d+) ")
 
@@ -81,16 +82,12 @@ def _give_uids_again(ordeal: Ordeal, box: Box) -> None:
     """
     server, user = box
     ordeal.recover()
-    before = _rollbacks(ordeal)
+    before = ordeal.logged(_ROLLED_BACK)
     uidlist = (server.maildir(user) / "dovecot-uidlist").read_text(encoding="ascii")
     told = _UIDVALIDITY.match(uidlist)
     assert told is not None, uidlist
     server.change_uidvalidity(user, int(told["uidvalidity"]))
-    ordeal.wait(lambda: _rollbacks(ordeal) > before, f"{user} to be started over")
-
-
-def _rollbacks(ordeal: Ordeal) -> int:
-    return sum(host.log.read_bytes().count(b'"rolled back"') for host in ordeal.stage.hosts)
+    ordeal.wait(lambda: ordeal.logged(_ROLLED_BACK) > before, f"{user} to be started over")
 
 
 def _make_anew(_ordeal: Ordeal, box: Box) -> None:
@@ -105,8 +102,7 @@ def _make_anew(_ordeal: Ordeal, box: Box) -> None:
 
 def _vanish(ordeal: Ordeal, box: Box) -> None:
     """Let another program take away all mails that were listed and not fetched; they come elsewhere."""
-    for host in ordeal.stage.hosts:
-        ordeal.stage.kill(host)
+    ordeal.stage.kill_all()
     _deliver(ordeal, box)
     host = ordeal.chance.choice(ordeal.stage.hosts)
     ordeal.stage.start(host, sabotages=["stand still:imap.listed"])

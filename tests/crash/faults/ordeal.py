@@ -44,6 +44,10 @@ class Ordeal:
         """Write down a fault; one that had no effect proves nothing, and is a breach."""
         (self.result.reached if bit else self.result.breaches).append(fault if bit else f"no effect: {fault}")
 
+    def logged(self, words: bytes) -> int:
+        """Return how often the hosts' logs say that."""
+        return sum(host.log.read_bytes().count(words) for host in self.stage.hosts)
+
     def begin(self) -> None:
         """Let every host start, and return when each is up and the database made."""
         self.stage.start_all()
@@ -86,8 +90,7 @@ class Ordeal:
         A reply of a relay other than 4xx is a breach: only the sender's server can keep the mail meanwhile.
         """
         self.recover()
-        for host in self.stage.hosts:
-            self.stage.kill(host)
+        self.stage.kill_all()
         self.result.count = self.stage.count()
         self.result.count.kills = len(self.result.reached)
         if isinstance(self.stage.way, Relays):

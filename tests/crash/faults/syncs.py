@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -13,15 +12,15 @@ from tests.crash.faults.ordeal import Ordeal
 from tests.crash.ordering import first_after, is_acceptance, lets_go, renames, unsafe_file
 from tests.crash.results import Result
 from tests.crash.serving import Servers
-from tests.crash.stages import Host, stage, tail
-from tests.crash.tracing import Call, calls, traced
+from tests.crash.stages import Stage, stage
+from tests.crash.tracing import Call, await_end, calls, traced
 from tests.crash.ways import Relays
 
 KINDS = ("fsync", "fdatasync")
 EVERY = "1+"
-_LONGEST_SECONDS = 60.0
 _ENOUGH_REFUSALS, _ENOUGH_ERRORS = 3, 5
-_ENDS = {0, 74, 75}  # nothing to complain of; or an error that the next start may not meet
+# A service that lives on; nothing to complain of; an error that the next start may not meet.
+_ENDS = {None, 0, 74, 75}
 _PATH = re.compile(r"\d+<([^>]+)>")
 _OF_SQLITE = (".db", "-wal", "-journal", "-shm")  # it writes anew what it could not sync
 
@@ -57,22 +56,20 @@ def fail_syncs(
 def _fails(ordeal: Ordeal, inject: str, sabotages: Sequence[str]) -> bool:
     """Take a mail with that fault, and then on a sound disk; return whether the fault was met at all."""
     played, host = ordeal.stage, ordeal.stage.hosts[0]
-    for each in played.hosts:
-        played.kill(each)
+    played.kill_all()
     played.send(ordeal.post.write())
-    by_relay = isinstance(played.way, Relays)
-    words, tricks = (["run"], []) if by_relay else (["fetch", "--once"], ["one thread"])
-    since = "relay.received" if by_relay else ""
-    trace, tricks = _trace_of(host), [*tricks, *sabotages]
+    words, tricks = (["run"], []) if played.by_relay else (["fetch", "--once"], ["one thread"])
+    since = "relay.received" if played.by_relay else ""
+    trace, tricks = host.folder / "trace", [*tricks, *sabotages]
     with traced(played, host, words, trace, inject=inject, sabotages=tricks, since=since) as pid:
-        _await_end(ordeal, host, pid, inject)
+        code = await_end(played, host, pid, is_done=_is_enough(played, trace, inject))
+    if code not in _ENDS:
+        ordeal.result.breaches.append(f"{inject}: ended with {code}")
     refused = _failed(trace, inject)
     if refused:
         ordeal.met(inject, bit=True)
         ordeal.result.breaches += [f"{inject}: {what}" for what in breaches(calls(trace), refused)]
-    begun = time.monotonic()
-    played.drain()
-    ordeal.result.recoveries.append(time.monotonic() - begun)
+    ordeal.recover(by_itself=True)
     return bool(refused)
 
 
@@ -95,29 +92,19 @@ def breaches(seen: Sequence[Call], refused: Sequence[Call]) -> Iterator[str]:
             yield from (f"{path} was synced again" for later in again if _path(later) == path)
 
 
-def _await_end(ordeal: Ordeal, host: Host, pid: int, inject: str) -> None:
-    """Wait for the end of a round; with a service, until all is done, or has failed again and again."""
-    played, deadline = ordeal.stage, time.monotonic() + _LONGEST_SECONDS
+def _is_enough(played: Stage, trace: Path, inject: str) -> Callable[[], bool]:
+    """Return what tells of a service whether all is done, or has failed again and again; never of a round."""
     relay = played.way if isinstance(played.way, Relays) else None
     refusals = len(relay.refusals) if relay else 0
-    while time.monotonic() < deadline:
-        code = played.nursery.wait(pid, 0.1)
-        if code is not None:
-            host.pid = None
-            if code not in _ENDS:
-                ordeal.result.breaches.append(f"{played.cell} ended with {code}")
-            return
-        if relay and (
+
+    def is_enough() -> bool:
+        return relay is not None and (
             played.is_drained()
             or len(relay.refusals) > refusals + _ENOUGH_REFUSALS
-            or len(_failed(_trace_of(host), inject)) > _ENOUGH_ERRORS
-        ):
-            return
-    raise AssertionError(f"{inject}: neither at its end nor in vain: {tail(host.log)}")
+            or len(_failed(trace, inject)) > _ENOUGH_ERRORS
+        )
 
-
-def _trace_of(host: Host) -> Path:
-    return host.folder / "trace"
+    return is_enough
 
 
 def _path(call: Call) -> str:
