@@ -1,4 +1,4 @@
-"""Rows of many orgs, org by org: no transaction is ever about two."""
+"""Rows of many orgs, org by org: a statement is never about two."""
 
 from __future__ import annotations
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Table, Update, bindparam, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status, check
@@ -34,11 +35,19 @@ def advance_all(
     IllegalTransition.
     """
     check(old, new)
+    names = tuple(name for name in rows[0] if name != "id")
+    step = {"row_org": org_id, "old_status": old, "new_status": new}
+    values = [{**step, "row_id": row["id"], **{f"new_{name}": row[name] for name in names}} for row in rows]
+    session.connection().execute(_advancing(names), values)
+
+
+@cache
+def _advancing(names: tuple[str, ...]) -> Update:
+    """Return the statement that moves a row and sets `names`; made once, for making it costs the most."""
     table = cast("Table", InboundMessage.__table__)
-    mine = (table.c.org_id == org_id, table.c.id == bindparam("row_id"), table.c.status == old)
-    facts: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
-    values = [{"row_id": row["id"], **{f"new_{name}": row[name] for name in facts}} for row in rows]
-    session.connection().execute(update(table).where(*mine).values(status=new, **facts), values)
+    mine = (table.c.org_id == bindparam("row_org"), table.c.id == bindparam("row_id"))
+    facts: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("status", *names)}
+    return update(table).where(*mine, table.c.status == bindparam("old_status")).values(**facts)
 
 
 def compare_and_set(session: Session, row: RowId, old: Status, facts: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from postroom.core.lifecycle import Status
 from postroom.core.places import Place
 from postroom.db.copies import place_of
 from postroom.db.engine import Database
-from postroom.db.finishing import close_or_owe
+from postroom.db.finishing import close_or_owe, still_owed
 from postroom.db.ids import NOBODY
 from postroom.db.inbox import queue
 from postroom.db.machinery import Outbox, Quarantine, Sighting, Work
@@ -100,7 +100,7 @@ class SqlAudit:
                 queue(session, (org_id, message_id), now, WorkState(row.status.value))
                 return
             queue(session, (org_id, message_id), now, WorkState.OWED)
-            close_or_owe(session, org_id, [message_id], now)
+            close_or_owe(session, [message_id], still_owed(session, org_id, [message_id]))
 
     def _count(self, org_id: UUID, row: Any) -> int:
         with self._database.read(org=org_id) as session:

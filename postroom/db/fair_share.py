@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Table, bindparam, exists, or_, select
+from sqlalchemy import Integer, Row, Select, Table, Update, bindparam, case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.orgs import by_org
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import Work
 from postroom.db.values import WorkState
+
+
+class Leased(NamedTuple):
+    """A row of work that is leased now: its message, the token of the lease, and who died over it before."""
+
+    org_id: UUID
+    message_id: UUID
+    token: int
+    deaths: int
 
 
 class OrgRing:
@@ -30,12 +39,12 @@ class OrgRing:
 
     def take_due(
         self, session: Session, state: WorkState, *, limit: int, holder: str, until: datetime, now: datetime
-    ) -> list[tuple[UUID, list[Work]]]:
+    ) -> list[tuple[UUID, list[Leased]]]:
         """Lease up to `limit` due rows of that state to `holder`, and return them by org.
 
         Rows that another transaction is just taking are passed over, not waited for.
         """
-        taken: list[Work] = []
+        taken: list[Row[Any]] = []
         orgs = _next_orgs(session, state, now, after=self._last, most=limit)
         self._last = orgs[-1] if orgs else NOBODY
         while orgs and len(taken) < limit:
@@ -43,13 +52,23 @@ class OrgRing:
             with_more = []
             for org_id in orgs:
                 some = _due_of(session, state, org_id, now, most=min(share, limit - len(taken)))
-                for work in some:
-                    work.deaths += work.leased_until is not None
-                    work.holder, work.leased_until, work.token = holder, until, work.token + 1
+                if some:
+                    _lease(session, some, holder, until)
                 taken += some
                 with_more += [org_id] if len(some) == share else []
             orgs = with_more
-        return by_org(taken, lambda work: work.org_id)
+        leased = [Leased(row.org_id, row.message_id, row.token + 1, _deaths(row)) for row in taken]
+        return by_org(leased, lambda each: each.org_id)
+
+
+def _lease(session: Session, rows: Sequence[Row[Any]], holder: str, until: datetime) -> None:
+    ids = [row.message_id for row in rows]
+    session.execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
+
+
+def _deaths(row: Row[Any]) -> int:
+    """Return the deaths with the one of a holder whose lease ran out."""
+    return int(row.deaths) + (row.leased_until is not None)
 
 
 def _next_orgs(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:
@@ -67,9 +86,11 @@ def _orgs_behind(session: Session, state: WorkState, now: datetime, *, after: UU
     return list(session.execute(_ring_of_orgs(), wanted).scalars())
 
 
-def _due_of(session: Session, state: WorkState, org_id: UUID, now: datetime, *, most: int) -> Sequence[Work]:
+def _due_of(
+    session: Session, state: WorkState, org_id: UUID, now: datetime, *, most: int
+) -> Sequence[Row[Any]]:
     wanted = {"state": state, "now": now, "org": org_id, "most": most}
-    return session.scalars(_longest_due(), wanted).all()
+    return session.execute(_longest_due(), wanted).all()
 
 
 @cache
@@ -94,13 +115,29 @@ def _ring_of_orgs() -> Select[Any]:
 
 
 @cache
-def _longest_due() -> Select[Work]:
-    mine = (Work.org_id == bindparam("org"), *_is_due(Work))
-    in_turn = select(Work).where(*mine).order_by(Work.due_at, Work.message_id)
+def _longest_due() -> Select[Any]:
+    work = cast("Table", Work.__table__).c
+    needed = (work.org_id, work.message_id, work.token, work.deaths, work.leased_until)
+    mine = (work.org_id == bindparam("org"), *_is_due(work))
+    in_turn = select(*needed).where(*mine).order_by(work.due_at, work.message_id)
     return in_turn.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
 
 
+@cache
+def _leasing() -> Update:
+    """Return the statement that leases rows; a lease that nobody ended is a death."""
+    work = cast("Table", Work.__table__)
+    died = case((work.c.leased_until.is_not(None), 1), else_=0)
+    changes = {
+        "holder": bindparam("new_holder"),
+        "leased_until": bindparam("until"),
+        "token": work.c.token + 1,
+        "deaths": work.c.deaths + died,
+    }
+    return update(work).where(work.c.message_id.in_(bindparam("ids", expanding=True))).values(**changes)
+
+
 def _is_due(work: Any) -> tuple[Any, ...]:
-    now = bindparam("now", type_=Work.due_at.type)
+    now = bindparam("now", type_=work.due_at.type)
     is_free = or_(work.leased_until.is_(None), work.leased_until <= now)
     return (work.state == bindparam("state"), work.due_at <= now, is_free)

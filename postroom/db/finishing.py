@@ -1,8 +1,8 @@
-"""Messages of one org whose work is done: written together, each under its own token."""
+"""Messages whose work is done: written together, each under its own token and for its own org."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -12,11 +12,13 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    Row,
     Select,
     Table,
     Update,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -27,53 +29,64 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from postroom.core.lifecycle import Status
+from postroom.core.orgs import by_org
 from postroom.db.advancing import advance_all
 from postroom.db.ids import new_id
 from postroom.db.ledger import write_ledgers
 from postroom.db.machinery import Outbox, Work
-from postroom.db.models import InboundMessage
+from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.outcomes import Extracted
+from postroom.db.scopes import acting_for
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.failpoints import reach
 
 
-def finish(session: Session, org_id: UUID, some: Sequence[Extracted], now: datetime) -> dict[UUID, int]:
+def finish(session: Session, some: Sequence[Extracted], now: datetime) -> dict[UUID, int]:
     """Write ledgers, documents and outbox and go to PARSED; return how many documents each message has new.
 
-    Messages whose claim is no longer ours are left out.  The session acts for the org.
+    Messages whose claim is no longer ours are left out.  The rows of each org are written acting for it.
     """
-    before = _stored(session, org_id, hold(session, org_id, [each.claim for each in some]))
-    ours = [each for each in some if each.claim.message_id in before]
-    if not ours:
-        return {}
-    advance_all(
-        session,
-        org_id,
-        Status.STORED,
-        Status.PARSED,
-        [_facts(each, before[each.claim.message_id], now) for each in ours],
-    )
-    reach("finish.advanced")
-    documents = write_ledgers(session, org_id, ours, now)
-    owe(session, [owed(org_id, each.message_id, "document.created", now, each.id) for each in documents])
-    close_or_owe(session, org_id, before, now)
+    ours = hold(session, [each.claim for each in some])
+    counts, waiting = dict[UUID, int](), dict[UUID, datetime]()
+    held = (each for each in some if each.claim.message_id in ours)
+    for org_id, theirs in by_org(held, lambda each: each.claim.org_id):
+        with acting_for(session, org_id):
+            counts |= _parsed(session, org_id, theirs, waiting, now)
+    close_or_owe(session, counts, waiting)
     reach("finish.written")
-    counts = dict.fromkeys(before, 0)
-    for document in documents:
-        counts[document.message_id] += 1
     return counts
 
 
-def hold(session: Session, org_id: UUID, held: Iterable[Claim | Owed]) -> set[UUID]:
+def _parsed(
+    session: Session, org_id: UUID, some: Sequence[Extracted], waiting: dict[UUID, datetime], now: datetime
+) -> dict[UUID, int]:
+    """Write what was found in messages of one org that are STORED, and note in `waiting` what they owe."""
+    before = _stored(session, org_id, [each.claim.message_id for each in some])
+    stored = [each for each in some if each.claim.message_id in before]
+    if not stored:
+        return {}
+    facts = [_facts(each, before[each.claim.message_id], now) for each in stored]
+    advance_all(session, org_id, Status.STORED, Status.PARSED, facts)
+    reach("finish.advanced")
+    again = [message_id for message_id, earlier in before.items() if earlier.was_parsed]
+    documents = write_ledgers(session, org_id, stored, now, again=again)
+    owe(session, [owed(org_id, each.message_id, "document.created", now, each.id) for each in documents])
+    waiting |= {message_id: row.owed_since for message_id, row in before.items() if row.owed_since}
+    counts = Counter(document.message_id for document in documents)
+    waiting |= {message_id: min(now, waiting.get(message_id, now)) for message_id in counts}
+    return {message_id: counts[message_id] for message_id in before}
+
+
+def hold(session: Session, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    return set(session.execute(_touching(), {"org": org_id, **tokens_of(held)}).scalars())
+    return set(session.execute(_touching(), tokens_of(held)).scalars())
 
 
 @cache
 def _touching() -> ReturningUpdate[Any]:
     """Return the statement that holds work rows; made once, for making it costs more than running it."""
     work = cast("Table", Work.__table__)
-    ours = update(work).where(work.c.org_id == bindparam("org"), *still_theirs())
+    ours = update(work).where(*still_theirs())
     return ours.values(holder=work.c.holder).returning(work.c.message_id)
 
 
@@ -112,20 +125,31 @@ def owe(session: Session, announcements: Sequence[Mapping[str, Any]]) -> None:
         session.execute(insert(cast("Table", Outbox.__table__)), list(announcements))
 
 
-def close_or_owe(session: Session, org_id: UUID, message_ids: Collection[UUID], now: datetime) -> None:
+def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mapping[UUID, datetime]) -> None:
     """End the work on messages that are at their end, or let it wait until the next system was told.
 
-    The caller holds their work rows, and the session acts for their org.
+    `waiting` says since when or until when those wait that owe something; see `still_owed`.  The caller holds
+    the work rows.
     """
     session.flush()
-    waiting: dict[datetime, list[UUID]] = defaultdict(list)
-    for message_id, due_at in session.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)}):
-        waiting[due_at].append(message_id)
-    for due_at, some in waiting.items():
+    by_time: dict[datetime, list[UUID]] = defaultdict(list)
+    for message_id, due_at in waiting.items():
+        by_time[due_at].append(message_id)
+    for due_at, some in by_time.items():
         session.execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
-    ended = set(message_ids).difference(*waiting.values())
+    ended = set(message_ids).difference(waiting)
     if ended:
         session.execute(_ending(), {"ids": list(ended)})
+
+
+def still_owed(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return when what an org's messages owe to the next system is due; only of those that owe something.
+
+    The session acts for the org.
+    """
+    session.flush()
+    rows = session.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
+    return {row.message_id: row.due_since for row in rows}
 
 
 @cache
@@ -133,7 +157,11 @@ def _still_owed() -> Select[Any]:
     outbox = cast("Table", Outbox.__table__).c
     theirs = outbox.message_id.in_(bindparam("ids", expanding=True))
     mine = (outbox.org_id == bindparam("org"), theirs, outbox.announced_at.is_(None))
-    return select(outbox.message_id, func.min(outbox.due_at)).where(*mine).group_by(outbox.message_id)
+    return (
+        select(outbox.message_id, func.min(outbox.due_at).label("due_since"))
+        .where(*mine)
+        .group_by(outbox.message_id)
+    )
 
 
 @cache
@@ -154,17 +182,26 @@ def _ending() -> Delete:
     return delete(work).where(work.c.message_id.in_(bindparam("ids", expanding=True)))
 
 
-def _stored(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, list[Any]]:
-    """Return those that are STORED, with the attempts that failed before."""
+def _stored(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """Return what there is of those that are STORED: `error_json`, `was_parsed` and `owed_since`."""
     rows = session.execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
-    return {message_id: failed_attempts(error) for message_id, error in rows}
+    return {row.id: row for row in rows}
 
 
 @cache
 def _in_stored() -> Select[Any]:
     message = cast("Table", InboundMessage.__table__).c
+    part, document = cast("Table", Part.__table__).c, cast("Table", Document.__table__).c
+    outbox = cast("Table", Outbox.__table__).c
+
+    def theirs(row: Any) -> tuple[Any, Any]:
+        return row.org_id == bindparam("org"), row.message_id == message.id
+
+    was_parsed = exists().where(*theirs(part)) | exists().where(*theirs(document))
+    owed_since = select(func.min(outbox.due_at)).where(*theirs(outbox), outbox.announced_at.is_(None))
     mine = (message.org_id == bindparam("org"), message.id.in_(bindparam("ids", expanding=True)))
-    return select(message.id, message.error_json).where(*mine, message.status == Status.STORED)
+    wanted = (was_parsed.label("was_parsed"), owed_since.scalar_subquery().label("owed_since"))
+    return select(message.id, message.error_json, *wanted).where(*mine, message.status == Status.STORED)
 
 
 def failed_attempts(error_json: Mapping[str, Any] | None) -> list[Any]:
@@ -172,8 +209,9 @@ def failed_attempts(error_json: Mapping[str, Any] | None) -> list[Any]:
     return list((error_json or {}).get("attempts", []))
 
 
-def _facts(extracted: Extracted, failed: list[Any], now: datetime) -> dict[str, Any]:
+def _facts(extracted: Extracted, before: Row[Any], now: datetime) -> dict[str, Any]:
     """Return what changes in a message's row; an error without a code is none any more."""
+    failed = failed_attempts(before.error_json)
     return {
         "id": extracted.claim.message_id,
         "attempts": extracted.claim.attempts + 1,

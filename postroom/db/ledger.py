@@ -25,15 +25,14 @@ class NewDocument(NamedTuple):
 
 
 def write_ledgers(
-    session: Session, org_id: UUID, some: Sequence[Extracted], now: datetime
+    session: Session, org_id: UUID, some: Sequence[Extracted], now: datetime, *, again: Sequence[UUID]
 ) -> list[NewDocument]:
-    """Replace the ledgers of one org's messages and write their documents; return those that are new.
+    """Write the ledgers of one org's messages and their documents; return those that are new.
 
-    A document that an earlier run wrote for the same part and bytes keeps its row and id.
+    Of those that are taken apart `again` the ledger is replaced, and a document that an earlier run wrote for
+    the same part and bytes keeps its row and id.
     """
-    message_ids = [each.claim.message_id for each in some]
-    session.execute(_forgetting_parts(), {"org": org_id, "ids": message_ids})
-    before = _before(session, org_id, message_ids)
+    before = _taken_back(session, org_id, again) if again else {}
     stale = set(before.values())
     written = []
     for each in some:
@@ -52,9 +51,11 @@ def write_ledgers(
     return [NewDocument(row["id"], row["message_id"]) for row in written]
 
 
-def _before(
+def _taken_back(
     session: Session, org_id: UUID, message_ids: Sequence[UUID]
 ) -> dict[tuple[UUID, str, str | None], UUID]:
+    """Empty the ledgers of messages; return the documents that they have, by message, part and digest."""
+    session.execute(_forgetting_parts(), {"org": org_id, "ids": list(message_ids)})
     found = session.execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
     return {(message_id, path, sha256): row_id for message_id, path, sha256, row_id in found}
 

@@ -12,10 +12,11 @@ from sqlalchemy import Select, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.announcement import Announcement
+from postroom.core.orgs import by_org
 from postroom.db.engine import Database
-from postroom.db.fair_share import OrgRing
-from postroom.db.finishing import close_or_owe, hold
-from postroom.db.machinery import Outbox, Work
+from postroom.db.fair_share import Leased, OrgRing
+from postroom.db.finishing import close_or_owe, hold, still_owed
+from postroom.db.machinery import Outbox
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import slug_of
 from postroom.db.outcomes import Told
@@ -43,14 +44,16 @@ class SqlOutbox:
             keep(session, claimed, now + timedelta(seconds=lease_seconds))
 
     def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:
-        org_id = told[0].owed.org_id
-        with self._database.write(org=org_id) as session:
-            ours = hold(session, org_id, [each.owed for each in told])
-            mine = [each for each in told if each.owed.message_id in ours]
-            _strike_off(session, org_id, [event_id for each in mine for event_id in each.told], now)
-            for failed in (failed for each in mine for failed in each.untold):
-                _put_off(session, org_id, failed)
-            close_or_owe(session, org_id, ours, now)
+        with self._database.write() as session:
+            ours, waiting = hold(session, [each.owed for each in told]), dict[UUID, datetime]()
+            held = (each for each in told if each.owed.message_id in ours)
+            for org_id, theirs in by_org(held, lambda each: each.owed.org_id):
+                with acting_for(session, org_id):
+                    _strike_off(session, org_id, [event_id for each in theirs for event_id in each.told], now)
+                    for failed in (failed for each in theirs for failed in each.untold):
+                        _put_off(session, org_id, failed)
+                    waiting |= still_owed(session, org_id, [each.owed.message_id for each in theirs])
+            close_or_owe(session, ours, waiting)
         return ours
 
 
@@ -65,7 +68,7 @@ def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
     session.execute(update(Outbox).where(*mine).values(**facts))
 
 
-def _owed(session: Session, org_id: UUID, some: Sequence[Work], now: datetime) -> list[Owed]:
+def _owed(session: Session, org_id: UUID, some: Sequence[Leased], now: datetime) -> list[Owed]:
     """Return what is owed and due of one org's messages, the longest owed first."""
     slug = slug_of(session, org_id)
     with acting_for(session, org_id):

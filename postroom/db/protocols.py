@@ -73,7 +73,7 @@ class Workbench(Protocol):
         ...
 
     def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:
-        """Write ledgers, documents and outbox of one org's messages and go to PARSED, in one transaction.
+        """Write ledgers, documents and outbox of messages and go to PARSED, in one transaction.
 
         Returns how many new documents each message has.  One whose claim is no longer ours is left out.
         """
@@ -113,7 +113,7 @@ class OutboxQueue(Protocol):
         ...
 
     def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:
-        """Record which announcements of one org's messages the next system has, and which wait.
+        """Record which announcements the next system has, and which wait, in one transaction.
 
         Returns the messages whose claims were still ours: whoever has the others now announces them again.
         """

@@ -14,8 +14,17 @@ from sqlalchemy.orm import Session
 from postroom.core.lifecycle import Status
 from postroom.db.advancing import RowId, advance
 from postroom.db.engine import Database
-from postroom.db.fair_share import OrgRing
-from postroom.db.finishing import close_or_owe, failed_attempts, finish, owe, owed, still_theirs, tokens_of
+from postroom.db.fair_share import Leased, OrgRing
+from postroom.db.finishing import (
+    close_or_owe,
+    failed_attempts,
+    finish,
+    owe,
+    owed,
+    still_owed,
+    still_theirs,
+    tokens_of,
+)
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
 from postroom.db.orgs import slug_of
@@ -45,9 +54,8 @@ class SqlWorkbench:
             keep(session, claims, until)
 
     def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:
-        org_id = extracted[0].claim.org_id
-        with self._database.write(org=org_id) as session:
-            return finish(session, org_id, extracted, now)
+        with self._database.write() as session:
+            return finish(session, extracted, now)
 
     def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:
         due_at = now + timedelta(seconds=pause_seconds)
@@ -69,7 +77,8 @@ class SqlWorkbench:
             if not advance(session, _row(claim), Status.STORED, Status.FAILED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
             owe(session, [owed(claim.org_id, claim.message_id, "message.failed", now)])
-            close_or_owe(session, claim.org_id, [claim.message_id], now)
+            ended = [claim.message_id]
+            close_or_owe(session, ended, still_owed(session, claim.org_id, ended))
 
     def rescue(self, now: datetime) -> int:
         with self._database.write() as session:
@@ -130,7 +139,7 @@ def _row(claim: Claim) -> RowId:
     return claim.org_id, claim.message_id
 
 
-def _claims(session: Session, org_id: UUID, some: Sequence[Work]) -> list[Claim]:
+def _claims(session: Session, org_id: UUID, some: Sequence[Leased]) -> list[Claim]:
     """Return the claims of one org's messages; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
     slug = slug_of(session, org_id)
@@ -148,7 +157,7 @@ def _claimed() -> Select[Any]:
     return select(*needed, message.size_bytes, message.attempts).where(*mine).order_by(message.id)
 
 
-def _claim(slug: str, message: Row[Any], work: Work) -> Claim:
+def _claim(slug: str, message: Row[Any], work: Leased) -> Claim:
     assert message.raw_key is not None  # noqa: S101  (a STORED row has one; db/inbox.py writes both together)
     return Claim(
         message_id=message.id,

@@ -8,14 +8,12 @@ from functools import partial
 
 import structlog
 
-from postroom.core.orgs import by_org
 from postroom.db.outcomes import Told
 from postroom.db.values import Owed
 from postroom.errors import LeaseLost
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
-from postroom.jobs.portion import Portion
 from postroom.pipeline.announce import tell
 from postroom.stages import in_track, stage
 
@@ -26,22 +24,22 @@ _TOGETHER_SECONDS = 0.05
 @in_track("work")
 def announce_due(house: House) -> int:
     """Announce what is owed; return how many the next system took.  A failure waits for its next time."""
-    taken, portion = 0, Portion()
+    taken = 0
     while not house.stopping.is_set() and not house.work_until.is_over:
         seconds = house.pace.lease_seconds
         with stage("claim"):
+            most = house.to_announce.size
             claimed = house.outbox.claim(
-                limit=portion.size, holder=house.holder, lease_seconds=seconds, now=house.now()
+                limit=most, holder=house.holder, lease_seconds=seconds, now=house.now()
             )
         began = time.monotonic()
         if claimed:
             reach("announce.claimed")
         with kept(partial(_renew_owed, claimed, house), lease_seconds=seconds):
-            for _org_id, some in by_org(claimed, lambda each: each.org_id):
-                taken += _announce(some, house)
-        if len(claimed) < portion.size:
+            taken += _announce(claimed, house)
+        house.to_announce.done(len(claimed), time.monotonic() - began)
+        if len(claimed) < most:
             break
-        portion.done(len(claimed), time.monotonic() - began)
     return taken
 
 
@@ -50,7 +48,7 @@ def _renew_owed(claimed: Sequence[Owed], house: House) -> None:
 
 
 def _announce(some: Sequence[Owed], house: House) -> int:
-    """Announce what is owed of one org's messages; return how many the next system took.
+    """Announce what is owed; return how many the next system took.
 
     What it took in so short a time is written down together.
     """

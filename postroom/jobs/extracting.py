@@ -19,7 +19,6 @@ from postroom.errors import LeaseLost, TransientError
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
-from postroom.jobs.portion import Portion
 from postroom.jobs.records import as_record
 from postroom.jobs.together import Together
 from postroom.pipeline.extract import extract
@@ -47,14 +46,15 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     `until_empty` goes on until nothing is due, or the house's time is over.  An outage puts the claims back
     unharmed and is raised after the batch, so that nobody spins.
     """
-    tally, portion = Tally(), Portion()
+    tally = Tally()
     while not house.stopping.is_set() and not house.work_until.is_over:
         # Where the time is measured out, each worker finishes one message and begins no other.
-        claims = _claimed(house.pace.workers if house.work_until.is_finite else portion.size, house)
+        most = house.pace.workers if house.work_until.is_finite else house.to_extract.size
+        claims = _claimed(most, house)
         began = time.monotonic()
         tally += extract_claims(claims, house)
-        portion.done(len(claims), time.monotonic() - began)
-        if not claims or not until_empty:
+        house.to_extract.done(len(claims), time.monotonic() - began)
+        if len(claims) < most or not until_empty:
             break
     return tally
 
@@ -107,24 +107,23 @@ def _attempt(claim: Claim, house: House) -> Outcome:
 
 
 def _conclude(claims: Sequence[Claim], finished: SimpleQueue[Future[Outcome]], house: House) -> Tally:
-    """Write down what the workers find, an org's together; raise the first outage once all have ended."""
+    """Write down what the workers find, some together; raise the first outage once all have ended."""
     tally, outages = Tally(), list[TransientError]()
-    together = Together[Outcome](claim.org_id for claim in claims)
+    together = Together[Outcome](len(claims))
     for _ in claims:
         with stage("extract"):
             outcome = finished.get().result()
-        for some in together.add(outcome.claim.org_id, outcome):
-            try:
-                tally += _write_down(some, house)
-            except TransientError as error:
-                outages.append(error)
+        try:
+            tally += _write_down(together.add(outcome), house)
+        except TransientError as error:
+            outages.append(error)
     if outages:
         raise outages[0]
     return tally
 
 
 def _write_down(outcomes: Iterable[Outcome], house: House) -> Tally:
-    """Commit what was extracted for one org, and count what failed; raise the first outage after that."""
+    """Commit what was extracted, and count what failed; raise the first outage after that."""
     tally, outages, ready = Tally(), list[TransientError](), list[Outcome]()
     for outcome in outcomes:
         if outcome.extracted is not None:

@@ -13,6 +13,7 @@ from postroom.core.rules import Standard
 from postroom.db.protocols import Inbox, Kept, Leases, OutboxQueue, SourceBook, Workbench
 from postroom.db.values import Claim
 from postroom.fetcher.source import Memory, MessageSource
+from postroom.jobs.portion import Portion
 from postroom.notify.notifier import Notifier
 from postroom.pipeline.accept import Desk
 from postroom.pipeline.inside import Opening
@@ -55,6 +56,7 @@ class Pace:
 class House:
     """Everything the tasks need, and the flag that asks them to come to an end.
 
+    `to_extract` and `to_announce` say how many messages are claimed at once, from one claim to the next.
     Where the time of a round is measured out, no poll goes on after `polls_until`, and no message is taken
     apart or announced after `work_until`.
     """
@@ -74,5 +76,7 @@ class House:
     now: Callable[[], datetime]
     jitter: Callable[[], float]
     stopping: Event = field(default_factory=Event)
+    to_extract: Portion = field(default_factory=Portion)
+    to_announce: Portion = field(default_factory=Portion)
     polls_until: Deadline = NEVER
     work_until: Deadline = NEVER

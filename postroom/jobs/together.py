@@ -1,12 +1,10 @@
-"""What is done for one org, held back until it can be committed together."""
+"""What is done one after the other, held back until it is worth a transaction."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
-from uuid import UUID
 
 _MOST: Final = 50
 _LONGEST_SECONDS: Final = 0.25
@@ -15,30 +13,25 @@ T = TypeVar("T")
 
 
 class Together(Generic[T]):
-    """Gathers by org what comes in no order: `expected` names an org once for each that is to come.
+    """Gathers what comes: complete when nothing more is `expected`, at 50, or when the first has waited.
 
-    A group is complete when nothing more is to come for its org, when it is 50, or when its first has waited
-    for a quarter of a second.
+    It waits for a quarter of a second at most, as far as others come.
     """
 
-    def __init__(self, expected: Iterable[UUID], clock: Callable[[], float] = time.monotonic) -> None:
-        self._left = Counter(expected)
-        self._clock = clock
-        self._groups: defaultdict[UUID, list[T]] = defaultdict(list)
-        self._since: dict[UUID, float] = {}
+    def __init__(self, expected: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._left, self._clock = expected, clock
+        self._gathered: list[T] = []
+        self._since = 0.0
 
-    def add(self, org_id: UUID, one: T) -> list[list[T]]:
-        """Take one in; return the groups that are complete now, of whichever orgs."""
+    def add(self, one: T) -> list[T]:
+        """Take one in; return all that were gathered if they are complete now, else none."""
         now = self._clock()
-        self._left[org_id] -= 1
-        self._groups[org_id].append(one)
-        self._since.setdefault(org_id, now)
-        return [self._taken(each) for each in list(self._groups) if self._is_complete(each, now)]
-
-    def _is_complete(self, org_id: UUID, now: float) -> bool:
-        has_waited = now - self._since[org_id] >= _LONGEST_SECONDS
-        return self._left[org_id] <= 0 or len(self._groups[org_id]) >= _MOST or has_waited
-
-    def _taken(self, org_id: UUID) -> list[T]:
-        del self._since[org_id]
-        return self._groups.pop(org_id)
+        if not self._gathered:
+            self._since = now
+        self._left -= 1
+        self._gathered.append(one)
+        has_waited = now - self._since >= _LONGEST_SECONDS
+        if self._left > 0 and len(self._gathered) < _MOST and not has_waited:
+            return []
+        complete, self._gathered = self._gathered, []
+        return complete

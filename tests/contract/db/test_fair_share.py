@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
-from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
+from postroom.db.machinery import Outbox, Work
+from postroom.db.models import Document
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
-from postroom.db.outcomes import Extracted
+from postroom.db.outcomes import Extracted, Told
 from postroom.db.values import Claim, Intake, Owed
 from postroom.db.workbench import SqlWorkbench
-from tests.contract.db.databases import MORNING, message, minutes, part
+from tests.contract.db.databases import MORNING, message, minutes, part, rows
 
 
 class Orgs:
@@ -45,8 +47,7 @@ class Orgs:
 
     def finish_all(self) -> None:
         while claims := self.bench.claim(limit=100, holder="h", lease_seconds=60, now=minutes(10)):
-            for _org_id, some in by_org(claims, lambda claim: claim.org_id):
-                self.bench.finish([Extracted(claim, (part(),)) for claim in some], minutes(10))
+            self.bench.finish([Extracted(claim, (part(),)) for claim in claims], minutes(10))
 
     def _by_slug(self, claims: Sequence[Claim | Owed]) -> Counter[str]:
         return Counter(self.slugs[claim.org_id] for claim in claims)
@@ -124,3 +125,37 @@ def test_announcements_are_shared_out_too(orgs: Orgs) -> None:
 
 def test_nothing_due_is_nothing_claimed(orgs: Orgs) -> None:
     assert (orgs.claim(20), orgs.claim_owed(20)) == ({}, {})
+
+
+def test_messages_of_several_orgs_are_finished_together_each_for_its_own(orgs: Orgs) -> None:
+    orgs.mails("acme", 2)
+    orgs.mails("beta", 1)
+    claims = orgs.bench.claim(limit=9, holder="h", lease_seconds=60, now=minutes(1))
+    again = orgs.bench.claim(limit=1, holder="there", lease_seconds=60, now=minutes(3))
+
+    counts = orgs.bench.finish([Extracted(claim, (part(), part("3"))) for claim in claims], minutes(3))
+
+    still_ours = [claim for claim in claims if claim.message_id != again[0].message_id]
+    assert counts == {claim.message_id: 2 for claim in still_ours}
+    documents = rows(orgs.database, Document)
+    assert Counter((document.org_id, document.message_id) for document in documents) == {
+        (claim.org_id, claim.message_id): 2 for claim in still_ours
+    }
+    assert {(owed.org_id, owed.document_id) for owed in rows(orgs.database, Outbox)} == {
+        (document.org_id, document.id) for document in documents
+    }
+
+
+def test_what_was_told_to_several_orgs_is_struck_off_together(orgs: Orgs) -> None:
+    orgs.mails("acme", 2)
+    orgs.mails("beta", 1)
+    orgs.finish_all()
+    owed = orgs.outbox.claim(limit=9, holder="h", lease_seconds=60, now=minutes(10))
+    first, *others = [Told(each, tuple(event.event_id for event in each.announcements)) for each in owed]
+
+    ours = orgs.outbox.conclude([replace(first, told=()), *others], minutes(11))
+
+    assert ours == {each.message_id for each in owed}
+    assert {row.message_id for row in rows(orgs.database, Work)} == {first.owed.message_id}
+    told = {row.message_id for row in rows(orgs.database, Outbox) if row.announced_at == minutes(11)}
+    assert told == {each.owed.message_id for each in others}

@@ -1,15 +1,11 @@
-"""What is done for one org commits together, and nobody waits long for others."""
+"""What is done about the same time commits together, and nobody waits long for others."""
 
 from __future__ import annotations
-
-from uuid import UUID
 
 import pytest
 
 from postroom.jobs.portion import Portion
 from postroom.jobs.together import Together
-
-ACME, BETA = UUID(int=1), UUID(int=2)
 
 
 class Clock:
@@ -20,31 +16,31 @@ class Clock:
         return self.seconds
 
 
-def test_a_group_is_complete_when_nothing_more_is_to_come_for_its_org() -> None:
-    together = Together[str]([ACME, BETA, ACME], Clock())
+def test_what_is_gathered_is_complete_when_nothing_more_is_to_come() -> None:
+    together = Together[str](3, Clock())
 
-    complete = [together.add(ACME, "a"), together.add(BETA, "b"), together.add(ACME, "c")]
+    complete = [together.add("a"), together.add("b"), together.add("c")]
 
-    assert complete == [[], [["b"]], [["a", "c"]]]
-
-
-def test_a_group_of_fifty_is_complete() -> None:
-    together = Together[int]([ACME] * 60, Clock())
-
-    complete = [together.add(ACME, number) for number in range(60)]
-
-    assert [len(some) for groups in complete for some in groups] == [50, 10]
+    assert complete == [[], [], ["a", "b", "c"]]
 
 
-def test_a_group_waits_for_a_quarter_of_a_second_for_a_slow_one_of_its_org() -> None:
+def test_fifty_are_complete() -> None:
+    together = Together[int](60, Clock())
+
+    complete = [together.add(number) for number in range(60)]
+
+    assert [len(some) for some in complete if some] == [50, 10]
+
+
+def test_the_first_waits_for_a_quarter_of_a_second_for_a_slow_one() -> None:
     clock = Clock()
-    together = Together[str]([ACME, ACME, BETA], clock)
-    first = together.add(ACME, "a")
+    together = Together[str](4, clock)
+    first = together.add("a")
 
     clock.seconds = 0.25
-    second = together.add(BETA, "b")
+    second, third = together.add("b"), together.add("c")
 
-    assert (first, second) == ([], [["a"], ["b"]])
+    assert (first, second, third) == ([], ["a", "b"], [])
 
 
 @pytest.mark.parametrize(
@@ -56,6 +52,8 @@ def test_a_group_waits_for_a_quarter_of_a_second_for_a_slow_one_of_its_org() -> 
         pytest.param([(20, 0.1), (40, 2.0)], 20, id="slow: few again"),
         pytest.param([(20, 0.1), (40, 0.8)], 50, id="as many as take a second"),
         pytest.param([(0, 0.0)], 20, id="none were due"),
+        pytest.param([(20, 0.1), (1, 0.2), (0, 0.0)], 40, id="few were due: nothing learned"),
+        pytest.param([(20, 0.1), (40, 0.1), (30, 1.0)], 30, id="few were due, and slow"),
     ],
 )
 def test_a_portion_is_what_was_done_in_a_second_last_time(done: list[tuple[int, float]], size: int) -> None:
