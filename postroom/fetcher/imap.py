@@ -61,6 +61,7 @@ class ImapSource:
         self._connection = Connection(settings, bearer)
         self._spool = Spool(spool)
         self._uid_next: int | None = None
+        self.took_mail = False  # in the last reading
 
     @property
     def name(self) -> str:
@@ -75,7 +76,7 @@ class ImapSource:
         Nor does a mail that cannot be read hold up another: at the end MailUnreadable names those.  Also
         raises StoreUnavailable when the spool cannot be written.
         """
-        self._memory = memory
+        self._memory, self.took_mail = memory, False
         refused: list[FolderRefused] = []
         trouble = Trouble()
         self._connection.ready()
@@ -84,6 +85,7 @@ class ImapSource:
                 try:
                     for batch in self._folder(folder, memory, limit, self._bound(since), trouble):
                         limit -= len(batch.fetched)
+                        self.took_mail |= bool(batch.fetched)
                         trouble.add(batch.unreadable)
                         yield batch
                         self._spool.empty()

@@ -7,6 +7,7 @@ renews every IDLE by leaving it.
 from __future__ import annotations
 
 import selectors
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,11 +17,12 @@ from typing import Final
 
 from postroom.errors import MailUnreadable, SourceUnavailable
 from postroom.fetcher.imap import ImapSource
+from postroom.fetcher.wakes import Wakes
 
 _RENEWED_SECONDS: Final = 600.0  # a poll renews an IDLE as old as this: silence may be death
 _GIVEN_UP_SECONDS: Final = 1_680.0  # servers log out who has done nothing for 29 minutes (RFC 2177 3)
-_WAKES_APART_SECONDS: Final = 0.25  # whatever a server keeps saying
-_TICK_SECONDS: Final = 0.5
+_TICK_SECONDS: Final = 30.0  # between two looks at how old what is parked is
+_RINGS: Final = 4_096  # read at once
 
 
 @dataclass(slots=True)
@@ -40,10 +42,13 @@ class Parking:
     def __init__(self, *, most_per_server: int) -> None:
         self._most_per_server = most_per_server
         self._parked: dict[str, _Parked] = {}
-        self._due: dict[str, float] = {}
-        self._asked: dict[str, float] = {}
+        self._wakes = Wakes()
         self._lock, self._over = Lock(), Event()
         self._selector = selectors.DefaultSelector()
+        self._bell, self._ear = socket.socketpair()
+        for end in (self._bell, self._ear):
+            end.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
         self._thread: Thread | None = None
 
     def start(self, ask_to_poll: Callable[[str], None]) -> None:
@@ -54,16 +59,19 @@ class Parking:
     def close(self) -> None:
         """Close all that is parked, and from now on all that would be; safe to repeat."""
         self._over.set()
+        self._ring()
         if self._thread is not None:
             self._thread.join()
         for name in list(self._parked):
             if parked := self._take(name):
                 parked.source.close()
+        self._bell.close()
+        self._ear.close()
 
     @contextmanager
     def visit(self, name: str, make: Callable[[], ImapSource]) -> Iterator[ImapSource]:
         """Lend the source of that name, made where none is parked; it is closed after a fault."""
-        parked = self._take(name)
+        parked, began = self._take(name), time.monotonic()
         source = parked.source if parked else make()
         is_sound = False
         try:
@@ -74,7 +82,7 @@ class Parking:
             raise
         finally:
             if is_sound:
-                self._park(name, source)
+                self._park(name, source, began)
             else:
                 source.close()
 
@@ -83,12 +91,12 @@ class Parking:
     def _take(self, name: str) -> _Parked | None:
         with self._lock:
             parked = self._parked.pop(name, None)
-            self._due.pop(name, None)
+            self._wakes.forget(name)
             if parked and parked.is_idle:
                 self._selector.unregister(parked.source)
         return parked
 
-    def _park(self, name: str, source: ImapSource) -> None:
+    def _park(self, name: str, source: ImapSource, began: float) -> None:
         if self._over.is_set() or not self._has_room(source.host):
             source.close()
             return
@@ -97,13 +105,15 @@ class Parking:
         except SourceUnavailable:  # the next poll says so, if it is still so
             source.close()
             return
+        now = time.monotonic()
         with self._lock:
-            parked = _Parked(source, time.monotonic(), is_idle=rest.is_idle)
-            self._parked[name] = parked
+            self._parked[name] = _Parked(source, now, is_idle=rest.is_idle)
             if rest.is_idle:
                 self._selector.register(source, selectors.EVENT_READ, name)
+                self._wakes.polled(name, began, now, took_mail=source.took_mail)
             if rest.mail_arrived:
-                self._ask(name)
+                self._wakes.told(name, now)
+        self._ring()
 
     def _has_room(self, host: str) -> bool:
         with self._lock:
@@ -114,10 +124,20 @@ class Parking:
     def _listen(self, ask_to_poll: Callable[[str], None]) -> None:
         while not self._over.is_set():
             for key, _events in self._selector.select(self._seconds_to_wait()):
-                self._hear(key.data)
+                if key.fileobj is self._ear:
+                    self._ear.recv(_RINGS)
+                else:
+                    self._hear(key.data)
             self._look_around()
-            for name in self._now_due():
+            with self._lock:
+                due = self._wakes.take(time.monotonic())
+            for name in due:
                 ask_to_poll(name)
+
+    def _ring(self) -> None:
+        """Let the listening thread look at once at what is parked, due or over."""
+        with suppress(OSError):  # it is full of rings already; or closed, and then nobody listens
+            self._bell.send(b"!")
 
     def _hear(self, name: str) -> None:
         with self._lock:
@@ -126,7 +146,7 @@ class Parking:
                 return
             try:
                 if parked.source.mail_arrived():
-                    self._ask(name)
+                    self._wakes.told(name, time.monotonic())
             except SourceUnavailable:
                 self._drop(name, parked)
 
@@ -140,7 +160,7 @@ class Parking:
                     self._drop(name, parked)
                 elif parked.is_idle and age > _RENEWED_SECONDS and not parked.is_asked_for:
                     parked.is_asked_for = True
-                    self._ask(name)
+                    self._wakes.told(name, now)
 
     def _drop(self, name: str, parked: _Parked) -> None:
         del self._parked[name]
@@ -149,21 +169,6 @@ class Parking:
                 self._selector.unregister(parked.source)
         parked.source.hang_up()
 
-    def _ask(self, name: str) -> None:
-        last = self._asked.get(name, float("-inf"))
-        self._due.setdefault(name, max(time.monotonic(), last + _WAKES_APART_SECONDS))
-
     def _seconds_to_wait(self) -> float:
-        """Return how long to listen: until the next poll is due, or something may have been parked."""
         with self._lock:
-            left = min(self._due.values(), default=float("inf")) - time.monotonic()
-        return max(0.0, min(left, _TICK_SECONDS))
-
-    def _now_due(self) -> list[str]:
-        now = time.monotonic()
-        with self._lock:
-            names = [name for name, moment in self._due.items() if moment <= now]
-            for name in names:
-                del self._due[name]
-                self._asked[name] = now
-        return names
+            return self._wakes.seconds_left(time.monotonic(), most=_TICK_SECONDS)

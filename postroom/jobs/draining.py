@@ -25,7 +25,7 @@ _REFUSALS = (LoginRefused, CredentialRejected)
 
 
 def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> None:
-    """Poll until a poll comes back less than full, or the house is stopping; say so whenever mail was taken.
+    """Poll until a poll comes back less than full, or the house is stopping; say so of each batch with mail.
 
     Raises what `poll` raises but MailUnreadable: one mail that cannot be read is no trouble of its source.
     """
@@ -36,11 +36,15 @@ def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> N
 def poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> bool:
     """Poll once, and return whether there may be more at once; otherwise as `drain`."""
     counted: list[Tally] = []
+
+    def note(tally: Tally) -> None:
+        counted.append(tally)
+        if tally.taken:
+            took_mail()
+
     with suppress(MailUnreadable):  # logged and recorded by the poll itself
-        poll(kit, house, report=counted.append)
+        poll(kit, house, report=note)
     tally = sum(counted, Tally())
-    if tally.taken:
-        took_mail()
     met = tally.taken + tally.duplicates + tally.quarantined + tally.left
     return met >= kit.max_per_poll and not tally.refused
 

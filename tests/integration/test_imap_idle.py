@@ -101,9 +101,20 @@ def test_mail_that_arrives_asks_for_a_poll_that_takes_it(imap_server: ImapServer
     imap_server.deliver(resting.mailbox.user, b"Subject: one\r\n\r\n")
 
     resting.wait_until_asked()
-    taken = resting.poll()
+    asked, taken = list(resting.asked), resting.poll()
 
-    assert (resting.asked, taken) == (["orders"], 1)
+    assert (asked, taken) == (["orders"], 1)
+
+
+def test_after_mail_a_mailbox_is_polled_again_though_its_server_tells_nothing(
+    server: ScriptedImap, odd: Room
+) -> None:
+    server.put(b"x")
+
+    taken = odd.poll()
+    odd.wait_until_asked()
+
+    assert (taken, odd.asked) == (1, ["orders"])
 
 
 def test_mail_that_arrives_while_a_poll_ends_is_not_missed(imap_server: ImapServer, resting: Room) -> None:
@@ -143,9 +154,10 @@ def test_where_idle_is_off_the_connection_is_kept_and_nothing_wakes(dovecot: Dov
 
 
 def test_with_no_room_at_that_server_the_connection_is_closed(dovecot: Dovecot, tmp_path: Path) -> None:
-    room = Room(fresh_mailbox(dovecot), tmp_path, Parking(most_per_server=0))
+    with closing(Parking(most_per_server=0)) as parking:
+        room = Room(fresh_mailbox(dovecot), tmp_path, parking)
 
-    polled = [room.poll(), room.poll()]
+        polled = [room.poll(), room.poll()]
 
     assert polled == [0, 0]
     assert logins(dovecot, room) == 2
