@@ -28,6 +28,7 @@ class Database:
         self._engine = engine
         self._reading = engine.execution_options(**_one_state(engine))
         self._writing = engine.execution_options(postroom_writes=True)
+        self._writing_unsynced = engine.execution_options(postroom_writes=True, postroom_lasts=False)
         self._write_lock = nullcontext if self.is_shared else sqlite.WriteLock().held
 
     @property
@@ -53,12 +54,18 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:
-        """Yield a session inside one transaction: committed at the end, rolled back on any error."""
+    def write(
+        self, *, org: UUID | None = None, source: str | None = None, lasts: bool = True
+    ) -> Iterator[Session]:
+        """Yield a session inside one transaction: committed at the end, rolled back on any error.
+
+        What need not last (`lasts` False) is committed without a wait for the disk where the database is this
+        machine's own: it outlives the process, but perhaps no power cut.
+        """
         with (
             translated(),
             self._write_lock(),
-            Session(self._writing, expire_on_commit=False) as session,
+            Session(self._writing if lasts else self._writing_unsynced, expire_on_commit=False) as session,
             session.begin(),
         ):
             begin_within(session, Scope(org, source))

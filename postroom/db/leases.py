@@ -34,14 +34,17 @@ def require(session: Session, fence: Fence, now: datetime, **changes: Any) -> No
 
 
 class SqlLeases:
-    """The leases protocol on SQLAlchemy."""
+    """The leases protocol on SQLAlchemy.
+
+    A power cut ends whoever holds a lease of this machine's own database: such a lease need not outlast it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def acquire(self, name: str, *, holder: str, seconds: float, now: datetime) -> Fence | None:
         until = now + timedelta(seconds=seconds)
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             lease = session.get(Lease, name, with_for_update=True)
             if lease is None:
                 first = {"name": name, "holder": holder, "leased_until": until, "token": 1}
@@ -54,11 +57,11 @@ class SqlLeases:
             return Fence(name, lease.token)
 
     def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             require(session, fence, now, leased_until=now + timedelta(seconds=seconds))
 
     def release(self, fence: Fence) -> None:
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             # The row stays, for its token must go on growing; only its time ends.
             ours = (Lease.name == fence.name, Lease.token == fence.token)
             session.execute(update(Lease).where(*ours).values(leased_until=_ENDED))

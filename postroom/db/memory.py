@@ -65,12 +65,9 @@ class SourceMemory:
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read(source=self._source_name) as session:
-            newest = _newest_org(session)
-            stale = [
-                place_of(row)
-                for row in self._staying(session, Verdict.LEFT)
-                if newest and row.seen_at <= newest
-            ]
+            staying = self._staying(session, Verdict.LEFT)
+            newest = _newest_org(session) if staying else None
+            stale = [place_of(row) for row in staying if newest and row.seen_at <= newest]
         here = [place for place in stale if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return sorted(here, key=lambda place: place.uid)
 
@@ -101,8 +98,8 @@ class SourceMemory:
 
     def left_alone(self) -> Sequence[KnownFile]:
         with self._database.read(source=self._source_name) as session:
-            newest = _newest_org(session)
             left = self._staying(session, Verdict.LEFT)
+            newest = _newest_org(session) if left else None
             return [_file(row) for row in left if newest is None or row.seen_at > newest]
 
     def _staying(self, session: Session, verdict: Verdict) -> Sequence[Sighting]:
@@ -125,7 +122,7 @@ class SourceMemory:
 
 
 class SqlSourceBook:
-    """The source book protocol on SQLAlchemy."""
+    """The source book protocol on SQLAlchemy; what a power cut takes of it, the next poll writes again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -149,7 +146,7 @@ class SqlSourceBook:
         return {state.source_name: state.last_attempt_at for state in states}
 
     def attempted(self, name: str, kind: str, now: datetime) -> None:
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             _tried(session, name, kind, now).is_behind = True
 
     def polled(
@@ -162,7 +159,7 @@ class SqlSourceBook:
         reached: Reached | None = None,
     ) -> None:
         came = reached or Reached(None if error else now, is_behind=bool(error))
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             state = _tried(session, name, kind, now)
             state.taken_until, state.is_behind = came.until or state.taken_until, came.is_behind
             state.error_json = dict(error) if error else None

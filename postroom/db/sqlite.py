@@ -27,9 +27,17 @@ def prepare(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def begin(connection: Connection) -> None:
-    """Begin a transaction, as one that writes where the engine's options say so."""
-    writes = connection.get_execution_options().get("postroom_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    """Begin a transaction, as one that writes, and whose commit is synced, where the engine's options say so.
+
+    In WAL mode NORMAL leaves it to a later commit to sync an earlier one, which only a power cut can undo.
+    """
+    options = connection.get_execution_options()
+    if options.get("postroom_writes", False):
+        synchronous = "FULL" if options.get("postroom_lasts", True) else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 class WriteLock:

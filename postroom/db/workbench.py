@@ -42,7 +42,7 @@ class SqlWorkbench:
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
         until = now + timedelta(seconds=lease_seconds)
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             taken = self._ring.take_due(
                 session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now
             )
@@ -50,7 +50,7 @@ class SqlWorkbench:
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             keep(session, claims, until)
 
     def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:

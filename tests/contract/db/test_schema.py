@@ -190,6 +190,18 @@ def test_a_transaction_that_fails_leaves_nothing_behind(orders: Orders) -> None:
     assert orders.commit("<1@x>")
 
 
+def test_only_what_need_not_last_is_committed_without_a_wait_for_the_disk(tmp_path: Path) -> None:
+    database = open_database(fresh_sqlite(tmp_path))
+
+    modes = list[object]()
+    for lasts in (True, False, True):
+        with database.write(lasts=lasts) as session:
+            modes.append(session.scalar(text("PRAGMA synchronous")))
+    database.close()
+
+    assert modes == [2, 1, 2]  # FULL, NORMAL, FULL
+
+
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
