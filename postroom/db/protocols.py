@@ -89,6 +89,13 @@ class Workbench(Protocol):
         """Count an attempt and try again at `retry_at`, or go to FAILED where that is None."""
         ...
 
+    def died_over(self, claim: Claim) -> None:
+        """Give the claim up for a process that died over it: due at once, a death more, no attempt.
+
+        Raises LeaseLost.
+        """
+        ...
+
     def rescue(self, now: datetime) -> int:
         """Free the claims whose lease ended; return how many."""
         ...

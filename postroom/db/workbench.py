@@ -80,15 +80,14 @@ class SqlWorkbench:
             ended = [claim.message_id]
             close_or_owe(session, ended, still_owed(session, claim.org_id, ended))
 
+    def died_over(self, claim: Claim) -> None:
+        with self._database.write(org=claim.org_id) as session:
+            require_ours(session, claim, **_dead())
+
     def rescue(self, now: datetime) -> int:
         with self._database.write() as session:
             stalled = (Work.leased_until.is_not(None), Work.leased_until <= now)
-            freed = session.execute(
-                update(Work)
-                .where(*stalled)
-                .values(holder=None, leased_until=None, token=Work.token + 1, deaths=Work.deaths + 1)
-                .returning(Work.message_id)
-            )
+            freed = session.execute(update(Work).where(*stalled).values(_dead()).returning(Work.message_id))
             return len(freed.all())
 
     def pull_in(self, latest: datetime, now: datetime) -> int:
@@ -129,6 +128,11 @@ def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:
     touched = update(Work).where(*ours).values(changes or {"holder": Work.holder}).returning(Work.message_id)
     if session.execute(touched).scalar_one_or_none() is None:
         raise LeaseLost(f"message {held.message_id} went to another worker")
+
+
+def _dead() -> dict[str, Any]:
+    """Return what changes in a work row whose holder died: whoever it was is shut out."""
+    return {"holder": None, "leased_until": None, "token": Work.token + 1, "deaths": Work.deaths + 1}
 
 
 def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:

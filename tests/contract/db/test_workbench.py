@@ -246,6 +246,22 @@ def test_a_rescue_frees_what_the_dead_held_and_shuts_them_out(orders: Orders) ->
     assert orders.finish(alive, [part()], minutes(1)) == 1
 
 
+def test_a_claim_that_a_process_died_over_is_due_at_once_with_a_death_more_and_no_attempt(
+    orders: Orders,
+) -> None:
+    orders.commit("<1@x>")
+    (claim,) = orders.claim()
+
+    orders.bench.died_over(claim)
+
+    (again,) = orders.claim()
+    assert (again.message_id, again.deaths, again.attempts) == (claim.message_id, 1, 0)
+    assert orders.finish(claim, [], MORNING) is None
+    with pytest.raises(LeaseLost):
+        orders.bench.died_over(claim)
+    assert orders.finish(again, [part()], MORNING) == 1
+
+
 def test_what_was_put_off_by_a_clock_that_was_wrong_is_due_at_once(orders: Orders) -> None:
     orders.commit("<1@x>", now=minutes(3 * 24 * 60))
     orders.commit("<2@x>", now=minutes(119))
