@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
@@ -97,6 +97,20 @@ class Ledger:
                 entered[-1].within += seconds
             self.add(track, name, seconds - mine.within)
 
+    def spent_elsewhere(self, stages: Mapping[str, float]) -> None:
+        """Count for the thread's track what another process spent on it, while the thread waited for that."""
+        entered = self._entered()
+        for name, seconds in stages.items():
+            self.add(entered[-1].track if entered else "other", name, seconds)
+            if entered:
+                entered[-1].within += seconds
+
+    def taken(self, track: str) -> dict[str, float]:
+        """Return the seconds of each stage of a track, which is forgotten with that."""
+        with self._lock:
+            mine = [key for key in self.spent if key[0] == track]
+            return {name: self.spent.pop((track, name)).seconds for _, name in mine}
+
     def add(self, track: str, name: str, seconds: float) -> None:
         """Count so many seconds for a stage of a track."""
         with self._lock:
@@ -124,6 +138,11 @@ def profiled(ledger: Ledger) -> Iterator[None]:
         yield
     finally:
         _ledger = before
+
+
+def counting() -> Ledger | None:
+    """Return the ledger in which this process counts now, None where it does not."""
+    return _ledger
 
 
 def track(name: str) -> AbstractContextManager[None]:

@@ -43,6 +43,23 @@ def test_a_stage_inside_another_is_counted_once() -> None:
     assert sum(spent.seconds for spent in ledger.spent.values()) == clock.seconds
 
 
+def test_what_another_process_spent_is_of_the_thread_that_waited_for_it() -> None:
+    clock = Clock()
+    ledger = Ledger(clock)
+
+    with profiled(ledger), track("workers"):
+        clock.passes(5)
+        ledger.spent_elsewhere({"read": 1.0, "take apart": 3.0})
+
+    assert _seconds(ledger) == {
+        ("workers", "read"): (1.0, 1),
+        ("workers", "take apart"): (3.0, 1),
+        ("workers", ELSE): (1.0, 1),
+    }
+    assert ledger.taken("workers") == {"read": 1.0, "take apart": 3.0, ELSE: 1.0}
+    assert ledger.spent == {}
+
+
 def test_a_track_inside_another_is_no_track_of_its_own() -> None:
     clock = Clock()
     ledger = Ledger(clock)
