@@ -26,6 +26,11 @@ def open_store(settings: Settings) -> ObjectStore:
     return S3Store(_connection(settings, storage.bucket), _drafts(settings))
 
 
+def spool_of(settings: Settings) -> Path:
+    """Return the folder for what is on its way into the archive, and for containers while they are open."""
+    return settings.state_dir / "spool"
+
+
 def bucket_steps(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the steps to the bucket that `storage.url` names, each with what takes it: see s3_trial.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
-from postroom.app.archive import open_store
+from postroom.app.archive import open_store, spool_of
+from postroom.app.crew import build_crew
 from postroom.app.database import connected
 from postroom.config.settings import Settings
 from postroom.db.clock import DatabaseClock
@@ -24,6 +25,7 @@ from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
 from postroom.errors import FileFault, ObjectMissing, StoreUnavailable
+from postroom.jobs.crew import Crew
 from postroom.jobs.lock import holder_of
 from postroom.storage.store import ObjectStore
 
@@ -34,7 +36,10 @@ _NOTHING = "_probe/nothing-lies-here"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An opened postroom: the database at its newest schema, the config's orgs declared."""
+    """An opened postroom: the database at its newest schema, the config's orgs declared.
+
+    No process of the `crew` is started before there is much to do.
+    """
 
     settings: Settings
     database: Database
@@ -42,6 +47,7 @@ class App:
     quarantine: SqlQuarantine
     inbox: SqlInbox
     store: ObjectStore
+    crew: Crew
     clock: Callable[[], datetime]
 
     def now(self) -> datetime:
@@ -82,7 +88,7 @@ class App:
     @property
     def spool(self) -> Path:
         """Return the folder for bodies on their way from a mailbox into the archive."""
-        return self.settings.state_dir / "spool"
+        return spool_of(self.settings)
 
 
 @contextmanager
@@ -93,7 +99,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     SchemaMismatch, UsageFault.
     """
     make_state_dir(settings.state_dir)
-    with connected(settings) as database:
+    with connected(settings) as database, closing(build_crew(settings)) as crew:
         upgrade(database)
         require_fences(database)
         directory, clock = SqlDirectory(database), DatabaseClock(database)
@@ -105,6 +111,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             quarantine=SqlQuarantine(database),
             inbox=SqlInbox(database),
             store=open_store(settings),
+            crew=crew,
             clock=clock,
         )
 

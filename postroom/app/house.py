@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
+from postroom.app.opening import opening_of
 from postroom.app.sources import kits
 from postroom.app.standards import standards
 from postroom.config.settings import Jobs
@@ -18,9 +19,6 @@ from postroom.db.workbench import SqlWorkbench
 from postroom.jobs.house import House, Pace
 from postroom.jobs.lock import holder_of
 from postroom.notify.log import LogNotifier
-from postroom.pipeline.inside import Opening
-from postroom.unpack.opener import open_containers
-from postroom.unpack.rehearsal import rehearse
 
 if TYPE_CHECKING:  # a Maildir-only postroom needs no IMAP
     from postroom.fetcher.parking import Parking
@@ -44,9 +42,10 @@ def build_house(
         store=app.store,
         notifier=LogNotifier(),
         standard=standards(app.settings, SqlProvenance(app.database).source_of),
-        opening=Opening(open_containers(app.settings.limits), app.spool, rehearse),
+        opening=opening_of(app.settings),
         pace=_pace(app.settings.jobs),
         holder=holder_of(app.settings.state_dir),
+        crew=app.crew,
         now=app.now,
         jitter=random.SystemRandom().random,
         polls_until=polls_until,

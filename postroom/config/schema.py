@@ -151,6 +151,12 @@ STORAGE_SESSION_TOKEN = Key(
     "storage.session_token", v.optional(secret()), None, "the token of a key that is good for a while only"
 )
 JOBS_WORKERS = Key("jobs.workers", v.whole(1, 256), 4, "how many mails are worked on at once")
+JOBS_PROCESSES = Key(
+    "jobs.processes",
+    v.optional(v.whole(0, 64)),
+    None,
+    "how many processes take mails apart; 0: this one does",
+)
 JOBS_ATTEMPTS = Key("jobs.attempts", v.whole(1, 100), 3, "how often extraction is tried")
 JOBS_BACKOFF = Key(
     "jobs.backoff", v.pause_range(), "30s..6h", "the first pause between attempts, and the longest"

@@ -38,6 +38,7 @@ def jobs(table: Table) -> Jobs:
     first, cap = table.take(s.JOBS_BACKOFF)
     return Jobs(
         workers=table.take(s.JOBS_WORKERS),
+        processes=table.take(s.JOBS_PROCESSES),
         attempts=table.take(s.JOBS_ATTEMPTS),
         backoff_first_seconds=first,
         backoff_cap_seconds=cap,

@@ -178,7 +178,10 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
+    """How work is done; `processes` None is one for each core but one, at most `workers`."""
+
     workers: int
+    processes: int | None
     attempts: int
     backoff_first_seconds: float
     backoff_cap_seconds: float

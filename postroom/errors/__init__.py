@@ -71,6 +71,7 @@ from postroom.errors.people import (
     Unroutable,
     UsageFault,
 )
+from postroom.errors.workers import WorkerDied, WorkerUnavailable
 
 __all__ = [
     "BucketUnusable",
@@ -134,5 +135,7 @@ __all__ = [
     "Unextractable",
     "Unroutable",
     "UsageFault",
+    "WorkerDied",
+    "WorkerUnavailable",
     "by_code",
 ]

@@ -9,24 +9,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from queue import SimpleQueue
+from typing import Final
 
 import structlog
 
 from postroom.core.retry import pause_seconds
 from postroom.db.outcomes import Extracted
 from postroom.db.values import Claim
-from postroom.errors import LeaseLost, TransientError
+from postroom.errors import LeaseLost, TransientError, WorkerDied
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
+from postroom.jobs.order import Order, take_apart
 from postroom.jobs.records import as_record
 from postroom.jobs.together import Together
-from postroom.pipeline.extract import extract
-from postroom.pipeline.inside import final
 from postroom.pipeline.tally import Tally
 from postroom.stages import in_track, stage
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
+_MUCH: Final = 4
+"""Of how many messages for each worker there are to be more, so that processes are worth their start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,19 @@ def extract_due(house: House, *, until_empty: bool = False) -> Tally:
     `until_empty` goes on until nothing is due, or the house's time is over.  An outage puts the claims back
     unharmed and is raised after the batch, so that nobody spins.
     """
-    tally = Tally()
+    tally, claimed = Tally(), 0
     while not house.stopping.is_set() and not house.work_until.is_over:
         # Where the time is measured out, each worker finishes one message and begins no other.
         most = house.pace.workers if house.work_until.is_finite else house.to_extract.size
         claims = _claimed(most, house)
+        claimed += len(claims)
+        if house.crew is not None and claimed > _MUCH * house.pace.workers:
+            house.crew.muster()
         began = time.monotonic()
-        tally += extract_claims(claims, house)
+        done = extract_claims(claims, house)
+        tally += done
         house.to_extract.done(len(claims), time.monotonic() - began)
-        if len(claims) < most or not until_empty:
+        if not until_empty or (len(claims) < most and not done.died):
             break
     return tally
 
@@ -94,13 +100,10 @@ def _attempt(claim: Claim, house: House) -> Outcome:
     """Take one claimed message apart; whatever its bytes do is its own trouble."""
     started = time.monotonic()
     follows = claim.attempts + 1 < house.pace.attempts
+    here = partial(take_apart, store=house.store, opening=house.opening)
     try:
-        extracted = extract(
-            claim,
-            store=house.store,
-            standard=house.standard(claim),
-            opening=house.opening if follows else final(house.opening),
-        )
+        order = Order(claim, house.standard(claim), follows)
+        extracted = here(order) if house.crew is None else house.crew.take_apart(order, here=here)
     except Exception as error:
         return Outcome(claim, error=error)
     return Outcome(claim, extracted, ms=round((time.monotonic() - started) * 1000, 1))
@@ -128,6 +131,8 @@ def _write_down(outcomes: Iterable[Outcome], house: House) -> Tally:
     for outcome in outcomes:
         if outcome.extracted is not None:
             ready.append(outcome)
+        elif isinstance(outcome.error, WorkerDied):
+            tally += Tally(died=_count_death(outcome.claim, house, outcome.error))
         elif isinstance(outcome.error, TransientError):
             outages.append(_put_back(outcome.claim, house, outcome.error))
         elif outcome.error is not None:
@@ -181,6 +186,13 @@ def _put_back(claim: Claim, house: House, outage: TransientError) -> TransientEr
     pause = house.pace.backoff_first_seconds * (0.5 + house.jitter())
     _unless_lost(claim, lambda: house.workbench.put_back(claim, house.now(), pause_seconds=pause))
     return outage
+
+
+def _count_death(claim: Claim, house: House, error: WorkerDied) -> bool:
+    _unless_lost(claim, lambda: house.workbench.died_over(claim))
+    facts = {"org": claim.org, "row": str(claim.message_id), "bytes": claim.size_bytes}
+    _log.warning("worker process died", **facts, deaths=claim.deaths + 1, code=error.code, error=str(error))
+    return True
 
 
 def _attempt_failed(claim: Claim, house: House, error: Exception) -> bool:

@@ -13,6 +13,7 @@ from postroom.core.rules import Standard
 from postroom.db.protocols import Inbox, Kept, Leases, OutboxQueue, SourceBook, Workbench
 from postroom.db.values import Claim
 from postroom.fetcher.source import Memory, MessageSource
+from postroom.jobs.crew import Crew
 from postroom.jobs.portion import Portion
 from postroom.notify.notifier import Notifier
 from postroom.pipeline.accept import Desk
@@ -57,6 +58,7 @@ class House:
     """Everything the tasks need, and the flag that asks them to come to an end.
 
     `to_extract` and `to_announce` say how many messages are claimed at once, from one claim to the next.
+    Where there is a `crew`, its processes take mails apart, with a store and an opening that are like these.
     Where the time of a round is measured out, no poll goes on after `polls_until`, and no message is taken
     apart or announced after `work_until`.
     """
@@ -75,6 +77,7 @@ class House:
     holder: str
     now: Callable[[], datetime]
     jitter: Callable[[], float]
+    crew: Crew | None = None
     stopping: Event = field(default_factory=Event)
     to_extract: Portion = field(default_factory=Portion)
     to_announce: Portion = field(default_factory=Portion)

@@ -16,7 +16,10 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accep
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one batch, or a whole round, came to; `taken` counts new messages, conflicts among them."""
+    """What one batch, or a whole round, came to; `taken` counts new messages, conflicts among them.
+
+    `died` counts the times that a worker process died over a message, which was due again then.
+    """
 
     taken: int = 0
     duplicates: int = 0
@@ -28,6 +31,7 @@ class Tally:
     bytes: int = 0
     documents: int = 0
     failed: int = 0
+    died: int = 0
     refused: str = ""
 
     def __add__(self, other: Tally) -> Tally:

@@ -39,7 +39,8 @@ def parts_of(cell: str, kills: int, seed: int) -> Iterator[tuple[str, Play]]:
             yield name, play
     for number in range(-(-kills // ROUND_KILLS)):
         some = min(ROUND_KILLS, kills - number * ROUND_KILLS)
-        yield f"random.{number:03}", on_stage(partial(kill_at_random, seed=seed + number, kills=some))
+        kill = partial(kill_at_random, seed=seed + number, kills=some)
+        yield f"random.{number:03}", on_stage(kill, processes=1)
 
 
 def orders_of(cell: str) -> list[str]:
@@ -52,11 +53,12 @@ def befalls(fault: str, cell: str) -> bool:
     return fault not in _NOT_EVERYWHERE or cell in _NOT_EVERYWHERE[fault]
 
 
-def on_stage(act: Callable[[Stage], Result]) -> Play:
-    """Return what plays an act on a stage that nothing stands in the way of."""
+def on_stage(act: Callable[[Stage], Result], processes: int = 0) -> Play:
+    """Return what plays an act on a stage that nothing stands in the way of; see `stage` for `processes`."""
 
     def play(cell: str, folder: Path, servers: Servers, seed: int) -> Result:
-        with stage(cell, folder, servers, random.Random(seed)) as played:  # noqa: S311  (a seed repeats a campaign)
+        chance = random.Random(seed)  # noqa: S311  (a seed repeats a campaign)
+        with stage(cell, folder, servers, chance, processes=processes) as played:
             return act(played)
 
     return play

@@ -142,12 +142,14 @@ def stage(
     *,
     reach: Reach = straight,
     nursery: Nursery | None = None,
+    processes: int = 0,
 ) -> Iterator[Stage]:
     """Yield a fresh stage of a cell, such as "sqlite-imap"; two hosts where they can share the storage.
 
     "pgfiles-…" is no cell of the campaign: PostgreSQL with a folder that both hosts share.  `reach` may put
     something between the hosts and each server; the ledger is checked past it.  `nursery` is another one
-    that the hosts come from.
+    that the hosts come from.  Each host has so many worker processes: where there are none, a failpoint that
+    a mail meets while it is taken apart is the host's.
     """
     storage, way_name = cell.split("-")
     folder.mkdir(parents=True)
@@ -158,7 +160,9 @@ def stage(
     for number, host in enumerate(hosts):
         host.log.parent.mkdir(parents=True)
         host.config.touch(0o600)
-        host.config.write_text(_configuration(host, section, way.section(number)), encoding="utf-8")
+        host.config.write_text(
+            _configuration(host, section, way.section(number), processes), encoding="utf-8"
+        )
     played = Stage(cell, nursery or servers.nursery, way, hosts, rows, archive)
     try:
         yield played
@@ -166,9 +170,11 @@ def stage(
         played.close()
 
 
-def _configuration(host: Host, storage: str, sources: str) -> str:
+def _configuration(host: Host, storage: str, sources: str, processes: int) -> str:
     orgs = "".join(f"[org.{org}]\n" for org in ORGS)
-    jobs = f'[jobs]\nworkers = 2\nlease = "{LEASE_SECONDS:.0f}s"\nbackoff = "1s..2s"\n'
+    jobs = (
+        f'[jobs]\nworkers = 2\nprocesses = {processes}\nlease = "{LEASE_SECONDS:.0f}s"\nbackoff = "1s..2s"\n'
+    )
     top = f'state_dir = "{host.folder}/state"\n{storage}{jobs}'
     return top + '[orgs]\naddress = "orders+{org}@in.test"\n' + orgs + sources
 

@@ -85,7 +85,7 @@ def test_no_death_at_a_random_moment_loses_or_doubles_a_mail(
     tmp_path: Path, servers: Servers, cell: str
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311  (a seed repeats a campaign)
-    with stage(cell, tmp_path / cell, servers, chance) as played:
+    with stage(cell, tmp_path / cell, servers, chance, processes=1) as played:
         result = kill_at_random(played, SEED, KILLS)
 
     assert result.count.faults() == {}

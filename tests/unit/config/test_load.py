@@ -40,7 +40,7 @@ def test_an_empty_file_is_valid(desk: Desk) -> None:
     assert found.orgs == Orgs(Unknown.QUARANTINE, "*+{org}@*")
     assert found.db == Database(f"sqlite:///{state_dir}/postroom.db", None)
     assert found.storage == Storage(f"file://{state_dir}/archive")
-    assert found.jobs == Jobs(4, 3, 30.0, 21_600.0, 30.0, 100)
+    assert found.jobs == Jobs(4, None, 3, 30.0, 21_600.0, 30.0, 100)
     assert found.log == Log("info", "auto")
     assert (found.org, found.mailbox, found.maildir) == ({}, {}, {})
 
@@ -247,7 +247,7 @@ def test_additions_are_merged_in_the_order_of_their_names(desk: Desk) -> None:
 
     jobs = desk.load("[jobs]\nattempts = 1\nbackoff = '1s..2s'\nconnections = 7\n").settings.jobs
 
-    assert jobs == Jobs(2, 2, 1.0, 2.0, 9.0, 7)
+    assert jobs == Jobs(2, None, 2, 1.0, 2.0, 9.0, 7)
 
 
 def test_a_file_that_is_there_and_cannot_be_read_is_a_fault_and_not_passed_over(desk: Desk) -> None:
