@@ -190,6 +190,10 @@ fence: dev ## Count the calls that the daily work takes, and hold them against w
 fence-record: dev ## Record those counts anew, on purpose
 	@.venv/bin/python -m bench.fence --record
 
+.PHONY: schema
+schema: dev ## Write down anew what all migrations make of an empty SQLite database, after a new migration
+	@.venv/bin/python -m tests.contract.db.whole_sqlite
+
 .PHONY: mutate
 mutate: dev ## Change the core a little, again and again, and show what its tests do not notice (MUTATE="headers")
 	@tools/venv mutate

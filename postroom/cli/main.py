@@ -9,8 +9,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +22,7 @@ from postroom.cli.registry import COMMANDS
 from postroom.cli.streams import replace_closed_streams
 from postroom.errors import ConfigFault, Exit, FileFault, PostroomError, UsageFault
 from postroom.failpoints import require_sound_order
+from postroom.unneeded import without
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -36,19 +37,6 @@ class ReaderLeft(Exception):
     """Whoever read our output closed it (`postroom messages | head`): nothing is wrong."""
 
 
-@contextmanager
-def _without_rich() -> Iterator[None]:
-    """Keep structlog from loading rich, which it would only need to colour tracebacks nobody is shown."""
-    is_new = "rich" not in sys.modules
-    if is_new:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # how Python marks what is not to be had
-    try:
-        yield
-    finally:
-        if is_new:
-            del sys.modules["rich"]
-
-
 class LazyGroup(click.Group):
     """A click group over `registry.COMMANDS`; `--help` and completion list them without importing any."""
 
@@ -59,7 +47,7 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        with _without_rich():
+        with without("rich"):  # structlog would only colour tracebacks with it that nobody is shown
             command = getattr(importlib.import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)  # noqa: S101  (registry and modules are ours; a test loads each)
         return command
