@@ -26,7 +26,7 @@ class Service:
     parking: Parking | None
 
     def start(self) -> None:
-        """Return at once; every task is due now, and new mail in a mailbox wakes its poll."""
+        """Return at once; every task is due within seconds, and new mail in a mailbox wakes its poll."""
         self.runner.start()
         if self.parking is not None:
             self.parking.start(lambda source: self.runner.wake(poll_of(source)))

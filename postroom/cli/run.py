@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -17,13 +18,16 @@ from postroom import __version__
 from postroom.app.compose import App
 from postroom.app.running import build_service
 from postroom.cli.context import opened, say_no_source
+from postroom.cli.heap import share_one_heap
 from postroom.cli.profile import profile_option, profiling
 from postroom.cli.words import counted
-from postroom.fetcher.watch import Watcher, watch
 from postroom.jobs.heartbeat import Heartbeat, beating
 from postroom.jobs.lock import state_lock
 from postroom.jobs.runner import Runner, poll_of
 from postroom.jobs.sd_notify import ServiceSupervisor
+
+if TYPE_CHECKING:  # without a Maildir nobody pays for watchdog
+    from postroom.fetcher.watch import Watcher
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 _LOOK_SECONDS = 1.0
@@ -54,6 +58,7 @@ def run(ctx: click.Context, /, *, profile: bool) -> None:
 
 def serve(app: App, *, command: str, only_works: bool = False) -> None:
     """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished."""
+    share_one_heap()
     supervisor = ServiceSupervisor(os.environ)
     with beating(app.settings.state_dir, command=command, now=app.now, supervisor=supervisor) as heartbeat:
         _serve(app, heartbeat, supervisor, only_works=only_works)
@@ -116,6 +121,8 @@ def _watch(paths: tuple[str, ...], task: str, runner: Runner) -> Watcher | None:
     there = [path for path in map(Path, paths) if path.is_dir()]
     if not there:
         return None
+    from postroom.fetcher.watch import watch  # noqa: PLC0415  (without a Maildir nobody pays for watchdog)
+
     try:
         return watch(there, lambda: runner.wake(task))
     except OSError as error:

@@ -19,6 +19,8 @@ from postroom.jobs.schedule import Clock
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _TICK_SECONDS = 5.0  # extraction and announcing are woken when there is work; this is the net below
 _RESCUE_SECONDS = 15.0
+_APART_SECONDS = 0.1  # between first polls: what many would need at once, the process would keep for good
+_ALL_BEGUN_SECONDS = 2.0
 
 
 class EmbeddedRunner:
@@ -29,8 +31,10 @@ class EmbeddedRunner:
         self._failures: dict[str, int] = {}
         # One thread for each task, also for those that `every` adds: none waits for another.
         self._clock = Clock(threads=len(house.sources) + 6, stopping=house.stopping)
-        for kit in house.sources.values():
-            self._clock.every(kit.poll_seconds, poll_of(kit.name), partial(self._poll, kit))
+        apart = min(_APART_SECONDS, _ALL_BEGUN_SECONDS / max(1, len(house.sources)))
+        for place, kit in enumerate(house.sources.values()):
+            polling = partial(self._poll, kit)
+            self._clock.every(kit.poll_seconds, poll_of(kit.name), polling, first_in_seconds=place * apart)
         self._clock.every(_TICK_SECONDS, EXTRACT, self._extract)
         self._clock.every(_TICK_SECONDS, ANNOUNCE, partial(announce_due, house))
         self._clock.every(_RESCUE_SECONDS, "rescue", partial(rescue_stalled, house))

@@ -26,7 +26,7 @@ class Runner(Protocol):
         ...
 
     def start(self) -> None:
-        """Return at once; every task is due now, except where another host ran it just before."""
+        """Return at once; every task is due within seconds, except where another host ran it just before."""
         ...
 
     def wake(self, task: str) -> None:

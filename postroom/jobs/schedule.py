@@ -101,18 +101,20 @@ class Clock:
         self._ahead = time.time() - time.monotonic()
         self._watch = Thread(target=self._watch_the_time, name="clock", daemon=True)
 
-    def every(self, seconds: float, task: str, call: Callable[[], object]) -> None:
-        """Call `call` every so many seconds, and at once when the clock starts; what it raises is logged."""
+    def every(
+        self, seconds: float, task: str, call: Callable[[], object], *, first_in_seconds: float = 0.0
+    ) -> None:
+        """Call `call` every so many seconds, at first so many after now; what it raises is logged."""
         self._tasks[task] = Task(partial(self._call, task, call), self._stopping.is_set)
         self._scheduler.add_job(
             self._tasks[task].run,
             trigger=Every(seconds),
             id=task,
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + timedelta(seconds=first_in_seconds),
         )
 
     def start(self) -> None:
-        """Start ticking; every task is due at once."""
+        """Start ticking; what is due already is called at once."""
         self._scheduler.start()
         self._watch.start()
 

@@ -68,3 +68,16 @@ def test_a_task_that_is_on_time_stays_on_time() -> None:
     following = Every(10.0).get_next_fire_time(due, due + timedelta(seconds=3))
 
     assert timedelta(seconds=10) <= following - due <= timedelta(seconds=11)
+
+
+def test_a_task_can_begin_later_than_the_clock() -> None:
+    rung, calls = Event(), list[str]()
+    clock = Clock(threads=2, stopping=Event())
+    clock.every(3600, "later", lambda: calls.append("later"), first_in_seconds=3600.0)
+    clock.every(3600, "now", rung.set)
+
+    clock.start()
+    assert rung.wait(30)
+    clock.stop()
+
+    assert calls == []
