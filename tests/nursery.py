@@ -5,6 +5,7 @@ What is forked is a whole process of its own that runs one command line, as if i
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn, Self
+
+from sqlalchemy.orm import configure_mappers
 
 from postroom.cli.registry import COMMANDS
 from tests.environment import ENVIRONMENT
@@ -108,6 +111,8 @@ def _serve() -> None:
     """Answer orders until standard input ends; then nobody is left alive."""
     for module in (*_WARM, *(entry.module for entry in COMMANDS.values())):
         __import__(module)
+    configure_mappers()  # else each child lays the tables out anew, which takes longer than most commands
+    gc.freeze()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     living: set[int] = set()
     _answer("ready")
