@@ -53,6 +53,12 @@ def fresh_sqlite(folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def furnish(state_dir: Path) -> None:
+    """Make a state_dir with a database at the newest schema, as an earlier start would have left it."""
+    state_dir.mkdir(mode=0o700, parents=True)
+    fresh_sqlite(state_dir)
+
+
 @cache
 def _migrated_sqlite() -> bytes:
     """Return a database file at the newest schema: made once, for making takes longer than most tests."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.command import ENVIRONMENT, Done
+from tests.databases import furnish
 from tests.servers.postfix import Postfix, own_maildir
 from tests.servers.waiting import wait_until
 
@@ -21,7 +22,7 @@ class Intake:
         self, folder: Path, maildir: Path, *, orgs: Sequence[str] = ORGS, trust: str = "postfix"
     ) -> None:
         self.maildir = maildir if maildir.exists() else own_maildir(maildir)
-        (folder / "state").mkdir(parents=True)
+        furnish(folder / "state")
         self.config = folder / "postroom.toml"
         self.config.write_text(
             f'state_dir = "{folder}/state"\n[orgs]\naddress = "orders+{{org}}@in.test"\n'

@@ -14,7 +14,7 @@ from postroom.config.load import load
 from postroom.db.machinery import Outbox, Sighting, Work
 from postroom.db.models import Document, InboundMessage, Part
 from tests.command import ENVIRONMENT, postroom
-from tests.databases import every_row
+from tests.databases import every_row, furnish
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.fixtures import fresh_mailbox
 
@@ -37,6 +37,7 @@ class Desk:
     def __init__(self, folder: Path, dovecot: Dovecot) -> None:
         self.folder, self.dovecot, self.mailbox = folder, dovecot, fresh_mailbox(dovecot)
         self.config = folder / "postroom.toml"
+        furnish(folder / "state")
         self.config.write_text(
             f'state_dir = "{folder}/state"\n[orgs]\naddress = "orders+{{org}}@in.test"\n[org.acme]\n'
             f'[mailbox.orders]\nhost = "localhost"\nport = {self.mailbox.port}\n'

@@ -16,6 +16,7 @@ from postroom.errors import BudgetSpent, MailUnreadable
 from postroom.fetcher.imap import ImapSource
 from postroom.fetcher.source import Batch
 from tests.command import Done, postroom
+from tests.databases import furnish
 from tests.servers.memory import MemoryInRam
 from tests.servers.scripted_imap import STALLS, ScriptedImap, scripted_imap
 
@@ -34,6 +35,7 @@ def server() -> Iterator[ScriptedImap]:
 
 
 def configured(folder: Path, *tables: str) -> Path:
+    furnish(folder / "state")
     path = folder / "postroom.toml"
     path.write_text(f'state_dir = "{folder}/state"\n[org.acme]\n' + "".join(tables))
     path.chmod(0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +16,7 @@ import pytest
 
 from postroom.oauth.sealing import new_key
 from tests.command import ENVIRONMENT, Done, postroom
+from tests.databases import furnish
 from tests.mailbox import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import fresh_mailbox
@@ -58,6 +60,7 @@ def desk(token_dovecot: Dovecot, provider: IdentityProvider, folder: Path, flow:
     token_dovecot.deliver(box.user, mail())
     provider.app_user = box.user
     config = folder / "postroom.toml"
+    furnish(folder / "state")
     config.write_text(
         f'state_dir = "{folder}/state"\n[log]\nlevel = "debug"\n[oauth]\nkey = "{KEY}"\n[org.acme]\n'
         f'[mailbox.orders]\norg = "acme"\nhost = "localhost"\nport = {box.port}\nuser = "{box.user}"\n'
@@ -210,6 +213,7 @@ def test_before_the_first_login_check_says_what_to_do(
     token_dovecot: Dovecot, provider: IdentityProvider, tmp_path: Path
 ) -> None:
     here = desk(token_dovecot, provider, tmp_path, "device_code")
+    shutil.rmtree(tmp_path / "state")  # as before any command
 
     answer = here.call("check", "--connect", answer=77)
 

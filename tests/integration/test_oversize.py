@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import postroom
+from tests.databases import furnish
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.fixtures import fresh_mailbox
 
@@ -25,6 +26,7 @@ class Desk:
     def __init__(self, folder: Path, dovecot: Dovecot) -> None:
         self.dovecot, self.mailbox = dovecot, fresh_mailbox(dovecot)
         self.config = folder / "postroom.toml"
+        furnish(folder / "state")
         self.config.write_text(
             f'state_dir = "{folder}/state"\n[orgs]\naddress = "orders+{{org}}@in.test"\n[org.acme]\n'
             f'[limits]\nmessage = "20KB"\n[mailbox.orders]\nhost = "localhost"\n'

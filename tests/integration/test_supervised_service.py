@@ -15,6 +15,7 @@ from threading import Event
 
 from postroom import maildir
 from tests.command import ENVIRONMENT, postroom
+from tests.databases import furnish
 from tests.servers.waiting import wait_until
 
 
@@ -23,6 +24,7 @@ def service(folder: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """Yield a service that has started; it is killed at the end if it still runs."""
     maildir.create(folder / "Maildir")
     config = folder / "postroom.toml"
+    furnish(folder / "state")
     config.write_text(
         f'state_dir = "{folder}/state"\n[org.acme]\n[maildir.in]\npath = "{folder}/Maildir"\norg = "acme"\n'
     )

@@ -18,6 +18,7 @@ from postroom.jobs.house import House
 from postroom.jobs.once import one_round
 from postroom.jobs.polling import poll
 from postroom.pipeline.tally import Tally
+from tests.databases import furnish
 from tests.unit.cli.words import Answer, Terminal
 
 PDF = b"%PDF-1.4\n"
@@ -45,6 +46,7 @@ class Room:
         self.folder = terminal.folder
         self.archive = terminal.state_dir / "archive"
         self.maildir = self.folder / "Maildir"
+        furnish(terminal.state_dir)
         terminal.write(CONFIG)
         maildir.create(self.maildir)
 
