@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,22 @@ DIGEST = "ab" * 32
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Yield the URL of an empty database at the newest schema, of each kind in turn."""
-    if request.param == "sqlite":
-        yield fresh_sqlite(tmp_path)
+    with made(request, request.param, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def made(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of such a database of that kind; SQLite's lies in the folder."""
+    if kind == "sqlite":
+        yield fresh_sqlite(folder)
         return
     server: Postgres = request.getfixturevalue("postgres")
     url = fresh_postgres(server)
-    yield url
-    server.drop_database(url.rpartition("/")[2])
+    try:
+        yield url
+    finally:
+        server.drop_database(url.rpartition("/")[2])
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -163,7 +163,8 @@ def pretended(message_id: UUID) -> MessageView:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_no_question_tells_an_org_what_another_has(two: TwoOrgs, orders: Orders, question: str) -> None:
+def test_no_question_tells_an_org_what_another_has(fresh_two: TwoOrgs, orders: Orders, question: str) -> None:
+    two = fresh_two
     orders.commit("<2@x>")
     orders.bench.attempt_failed(orders.claim()[0], {"code": "E-BUG"}, MORNING, retry_at=None)
     ask, beta = QUESTIONS[question], SqlDirectory(two.database).entry("beta")

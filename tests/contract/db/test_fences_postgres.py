@@ -9,12 +9,11 @@ import pytest
 from sqlalchemy import make_url, select
 
 from postroom.db.engine import Database, open_database
-from postroom.db.fences import grants, policies, require_fences
+from postroom.db.fences import grants, require_fences
 from postroom.db.models import InboundMessage
 from postroom.db.orgs import SqlDirectory
-from postroom.db.schema import mend_fences, upgrade
-from postroom.db.scopes import FENCED_TABLES
-from postroom.errors import DatabaseLoginRefused, DatabaseRightsMissing, DatabaseRoleUnfit, DatabaseUnfenced
+from postroom.db.schema import upgrade
+from postroom.errors import DatabaseLoginRefused, DatabaseRightsMissing, DatabaseRoleUnfit
 from tests.contract.db.databases import MORNING, Orders, part
 from tests.contract.db.fencing import TwoOrgs, faults
 from tests.servers.postgres import Postgres
@@ -106,41 +105,5 @@ def test_a_wrong_password_is_not_taken_for_an_outage(database_url: str) -> None:
 # --- policies ------------------------------------------------------------------------------------
 
 
-def test_with_every_policy_in_force_there_is_no_fault(two: TwoOrgs, held: int) -> None:
-    assert list(faults(two, held)) == []
-
-
-@pytest.mark.parametrize("table", FENCED_TABLES)
-def test_a_table_without_its_security_is_refused_until_it_is_mended(database: Database, table: str) -> None:
-    for order in (
-        f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
-        f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
-    ):
-        run_as_owner(database, order)
-        with pytest.raises(DatabaseUnfenced, match=table):
-            require_fences(database)
-        mend_fences(database)
-        require_fences(database)
-
-
-@pytest.mark.parametrize("table", FENCED_TABLES)
-def test_the_suite_notices_a_table_whose_security_is_off(two: TwoOrgs, held: int, table: str) -> None:
-    run_as_owner(two.database, f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-
-    assert [fault for fault in faults(two, held) if fault.startswith(table)] != []
-
-
-@pytest.mark.parametrize(("table", "name"), [(table, name) for table, name, _ in policies()])
-def test_the_suite_notices_a_policy_that_is_missing(two: TwoOrgs, held: int, table: str, name: str) -> None:
-    run_as_owner(two.database, f"DROP POLICY {name} ON {table}")
-
-    assert [fault for fault in faults(two, held) if fault.startswith(table)] != []
-
-
-@pytest.mark.parametrize(("table", "name"), [(table, name) for table, name, _ in policies()])
-def test_the_suite_notices_a_policy_that_lets_everything_through(
-    two: TwoOrgs, held: int, table: str, name: str
-) -> None:
-    run_as_owner(two.database, f"ALTER POLICY {name} ON {table} USING (true)")
-
-    assert [fault for fault in faults(two, held) if fault.startswith(table)] != []
+def test_with_every_policy_in_force_there_is_no_fault(fresh_two: TwoOrgs, held: int) -> None:
+    assert list(faults(fresh_two, held)) == []
