@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # CLUSTER_PACKAGES=   the same for `make test-cluster`
 # PEER_PACKAGES=      the same for `make bench-peers`: those that are measured beside postroom
 # WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
+# TMPDIR=             where `make test` keeps temporary files (default: in memory, where there is room)
 # KILLS=300           how often `make crash` kills postroom at random in each cell
 # CELLS=              the cells of `make crash`, such as "sqlite-maildir postgres-imap"; empty: all six
 # PARTS=              the parts of `make crash`, such as "faults mailbox" or "faults.wires"; empty: all
@@ -60,7 +61,7 @@ demo: app ## Show a whole postroom at work in a temporary folder
 
 .PHONY: test
 test: dev packages ## Run all tests, against real servers where they can be had
-	@.venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER) or $(CONTAINERS))"
+	@tools/in-memory .venv/bin/pytest -n $(WORKERS) -m "not ($(CLUSTER) or $(CONTAINERS))"
 
 .PHONY: test-cluster
 test-cluster: dev cluster-packages ## Tell the stories and integration tests on PostgreSQL and Ceph's S3, and let hosts fail

@@ -145,6 +145,48 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Checkout) -> No
     assert "apt-get install python3-venv" in done.stderr
 
 
+# --- temporary files in memory -------------------------------------------------------------------
+
+TELL = ["sh", "-c", 'echo "${TMPDIR:-the disk}"; exit 3']
+
+
+def in_memory(tmp_path: Path, *, free_kib: int = 4_194_304, **environment: str) -> tuple[str, int]:
+    """Return where a command that tools/in-memory runs has its files, below tmp_path, and its status."""
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    (tmp_path / "memory").mkdir()
+    table = f"Filesystem 1024-blocks Used Available\\ntmpfs 9000000 0 {free_kib}\\n"
+    write_script(tmp_path / "bin" / "df", f"printf '{table}'")
+    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "SHARED_MEMORY": str(tmp_path / "memory")}
+
+    done = run([str(ROOT / "tools" / "in-memory"), *TELL], path | environment)
+
+    assert list((tmp_path / "memory").iterdir()) == []
+    assert done.stderr == ""
+    return done.stdout.strip().removeprefix(f"{tmp_path}/"), done.returncode
+
+
+def test_temporary_files_lie_in_memory_until_the_command_ends_with_its_own_status(tmp_path: Path) -> None:
+    place, status = in_memory(tmp_path)
+
+    assert place.startswith("memory/pr.")
+    assert status == 3
+
+
+def test_memory_with_little_room_is_left_alone(tmp_path: Path) -> None:
+    assert in_memory(tmp_path, free_kib=4_194_303) == ("the disk", 3)
+
+
+def test_a_folder_that_was_chosen_stays_chosen(tmp_path: Path) -> None:
+    assert in_memory(tmp_path, TMPDIR="/chosen") == ("/chosen", 3)
+
+
+def test_memory_that_runs_no_programs_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    write_script(tmp_path / "bin" / "chmod", "exit 0")  # what is written there cannot be run
+
+    assert in_memory(tmp_path) == ("the disk", 3)
+
+
 def test_make_alone_lists_every_target_a_person_may_call() -> None:
     targets = set(re.findall(r"^\.PHONY: ([\w-]+)$", MAKEFILE, flags=re.MULTILINE))
 
