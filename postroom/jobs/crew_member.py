@@ -9,9 +9,10 @@ import select
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NoReturn
 
@@ -22,6 +23,7 @@ from postroom.jobs.order import Order
 from postroom.stages import ELSE, Ledger, profiled
 
 _NOT_FOR_US: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FIRST_OUT: Final = 500  # of 1000: proc_pid_oom_score_adj(5)
 _F_SETSIG: Final = 10  # fcntl(2), on Linux
 
 
@@ -38,8 +40,12 @@ def hold(leash: int) -> None:
     """Let the system end this process when nobody has the other end of the pipe `leash` any more.
 
     That is when its parent lets go of it or is gone, however it went, and whatever this process is doing.
-    Signals that ask a service to end are for the parent, which finishes what it has begun.
+    Signals that ask a service to end are for the parent, which finishes what it has begun.  Where memory runs
+    out, this process and its children are ended first.
     """
+    with suppress(OSError):  # a sandbox without it: then the system chooses
+        score = Path("/proc/self/oom_score_adj")
+        score.write_text(str(max(_FIRST_OUT, int(score.read_text("ascii")))), "ascii")
     for number in _NOT_FOR_US:
         signal.signal(number, signal.SIG_IGN)
     fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())

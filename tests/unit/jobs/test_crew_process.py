@@ -111,13 +111,19 @@ def test_one_that_is_killed_fails_what_it_holds_and_takes_no_more(
     assert (process.take_apart(ORDER), process.is_over) == (None, True)
 
 
-def test_what_asks_a_service_to_end_is_for_its_parent_alone(start: Start) -> None:
+def test_what_asks_a_service_to_end_is_for_its_parent_alone_and_what_wants_memory_is_not(
+    start: Start,
+) -> None:
     process = start()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(process.pid, number)
 
     assert process.take_apart(ORDER) is not None
+    score, own = (
+        int(Path(f"/proc/{of}/oom_score_adj").read_text(encoding="ascii")) for of in (process.pid, "self")
+    )
+    assert score >= max(own, 500), "it is ended before its parent where memory runs out"
 
 
 def test_it_ends_with_its_parent_whatever_it_is_doing(tmp_path: Path, archive: LocalStore) -> None:
