@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 from postroom.db.outcomes import Extracted
@@ -47,12 +48,16 @@ def hold(leash: int) -> None:
         score = Path("/proc/self/oom_score_adj")
         score.write_text(str(max(_FIRST_OUT, int(score.read_text("ascii")))), "ascii")
     for number in _NOT_FOR_US:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _leave_to_the_parent)  # to ignore it would be inherited by all below
     fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(leash, _F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([leash], [], [], 0)[0]:  # let go of before it was held
         os._exit(Exit.OK)
+
+
+def _leave_to_the_parent(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing."""
 
 
 class Channel:
