@@ -17,6 +17,7 @@ from postroom.stages import counting
 from postroom.unpack.children import child_environment
 
 _MODULE: Final = "postroom.app.crew_member"
+_ONE_HEAP: Final = {"MALLOC_ARENA_MAX": "1"}  # for all threads, as the service has it (glibc)
 _OF_BOTO: Final = ("AWS_", "BOTO_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_")
 
 
@@ -50,4 +51,4 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     passed = tuple(_OF_BOTO) if settings.storage.bucket else ()
     more = {name: value for name, value in os.environ.items() if name.upper().startswith(passed)}
     more |= {name: os.environ[name] for name in (VARIABLE,) if name in os.environ}
-    return child_environment() | more
+    return child_environment() | _ONE_HEAP | more

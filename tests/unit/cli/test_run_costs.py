@@ -71,6 +71,7 @@ def test_a_run_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
         "alembic",
         "boto3",
         "mako",
+        "postroom.jobs.crew_process",
         "procrastinate",
         "psycopg",
         "pygments",
