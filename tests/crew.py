@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from postroom.db.models import Document, InboundMessage, Part
 from postroom.jobs.crew import Crew
 from tests.house import Postroom
 from tests.servers.waiting import wait_until
+
+_PROGRAM = b"postroom.app.crew_member"
 
 
 def settings_at(state_dir: Path, *more: str) -> Settings:
@@ -35,6 +37,15 @@ def worked_by_processes(postroom: Postroom, processes: int) -> Iterator[Crew]:
         yield crew
     finally:
         crew.close()
+
+
+def worker_processes(parent: int) -> list[int]:
+    """Return the pids of the worker processes of a service; a process that is over has none."""
+    with suppress(OSError):
+        tasks = list(Path(f"/proc/{parent}/task").iterdir())
+        below = [pid for task in tasks for pid in (task / "children").read_text("ascii").split()]
+        return [int(pid) for pid in below if _PROGRAM in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return []
 
 
 def told(postroom: Postroom) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from postroom.db.values import Claim
 from postroom.jobs.crew_process import WorkerProcess
 from postroom.jobs.order import Order
 from tests.command import ENVIRONMENT, postroom
-from tests.crew import settings_at
+from tests.crew import settings_at, worker_processes
 from tests.mailbox import mail
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import opened_store
@@ -28,16 +28,6 @@ from tests.servers.waiting import wait_until
 
 PDF = b"%PDF-1.4\n" + bytes(20_000)
 ORG = UUID("01234567-89ab-7cde-8f01-23456789abcd")
-
-
-def worker_processes(parent: int) -> list[int]:
-    """Return the pids of the worker processes of a service."""
-    found = []
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        for pid in (task / "children").read_text(encoding="ascii").split():
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            found += [int(pid)] if b"postroom.app.crew_member" in command else []
-    return found
 
 
 def test_a_service_asked_to_end_with_its_processes_finishes_what_they_hold_and_leaves_none(
