@@ -69,7 +69,7 @@ class MaildirSource:
     def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done.
 
-        A file that is not proved to be the one taken is not touched and not done.
+        All but a deletion in new/ survives a power cut; such a mail would be met and deleted once more.  A file that is not proved to be the one taken is not touched and not done.
         """
         if self._settings.after.action is Action.KEEP:
             return tuple(places)
@@ -211,7 +211,8 @@ class _Acts:
             flags = set(maildir.flags(path.name)) | (set() if self._action is Action.MOVE else {"S"})
             letters = "".join(sorted(flags))  # in ASCII order, as the convention has it
             done = maildir_file.move(path, taken.stamp, self._target / f"{name}:2,{letters}")
-        if done:
+        # A file that a power cut brings back into new/ is met there, known, and deleted again.
+        if done and (self._target or path.parent.name != "new"):
             self._changed |= {path.parent, self._target or path.parent}
         return done
 

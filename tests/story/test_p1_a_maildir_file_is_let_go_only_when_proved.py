@@ -56,6 +56,17 @@ def _unless_in_maildir(act: Callable[..., None], path: Path, *more: object, **op
     act(path, *more, **options)
 
 
+def test_a_deletion_that_a_power_cut_undid_is_done_again(postroom: Postroom, folder: Path) -> None:
+    path = put(folder, "1.M1.host", "<1@x>")
+    first = one_round(postroom, folder)
+    path.write_bytes(mail("<1@x>"))
+
+    second = one_round(postroom, folder)
+
+    assert (first.taken, second.taken, second.duplicates) == (1, 0, 1)
+    assert (taken(postroom), path.exists()) == (["<1@x>"], False)
+
+
 def test_names_that_agree_up_to_a_colon_are_two_mails(postroom: Postroom, folder: Path) -> None:
     put(folder, "Re: one.eml", "<1@x>")
     put(folder, "Re: two.eml", "<2@x>")
