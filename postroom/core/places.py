@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+GENERATION: Final = 2**32
+"""Added to a UIDVALIDITY, which has 32 bits, when its folder was rolled back: UIDs name other mails then."""
 
 
 @dataclass(frozen=True, slots=True)

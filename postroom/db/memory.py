@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
+from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
 from postroom.db.copies import lies_at, move_cursor, pieces, place_of, unsettled_rows
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting, SourceState
@@ -60,16 +60,30 @@ class SourceMemory:
 
     def unreadable(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read(source=self._source_name) as session:
-            rows = sorted(self._staying(session, Verdict.UNREADABLE), key=lambda row: (row.seen_at, row.uid))
+            rows = sorted(
+                self._staying(session, Verdict.UNREADABLE.value), key=lambda row: (row.seen_at, row.uid)
+            )
             return [place_of(row) for row in rows if (row.folder, row.uidvalidity) == (folder, uidvalidity)]
 
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         with self._database.read(source=self._source_name) as session:
-            staying = self._staying(session, Verdict.LEFT)
+            staying = self._staying(session, Verdict.LEFT.value)
             newest = _newest_org(session) if staying else None
             stale = [place_of(row) for row in staying if newest and row.seen_at <= newest]
         here = [place for place in stale if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return sorted(here, key=lambda place: place.uid)
+
+    def done_up_to(self, folder: str, uidvalidity: int) -> int | None:
+        mine = (FolderCursor.source_name == self._source_name, FolderCursor.folder == folder)
+        same = FolderCursor.uidvalidity % GENERATION == uidvalidity % GENERATION
+        newest = select(FolderCursor).where(*mine, same).order_by(FolderCursor.uidvalidity.desc()).limit(1)
+        with self._database.read(source=self._source_name) as session:
+            cursor = session.scalars(newest).first()
+            staying = self._staying(session, *STAYING) if cursor else ()
+            here = [row for row in staying if cursor and _lies_in(row, cursor)]
+            added = _newest_org(session) if here else None
+            again = any(row.verdict == Verdict.UNREADABLE or (added and row.seen_at <= added) for row in here)
+            return cursor.last_uid if cursor and not again else None
 
     def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
         done: list[KnownFile] = []
@@ -98,17 +112,17 @@ class SourceMemory:
 
     def left_alone(self) -> Sequence[KnownFile]:
         with self._database.read(source=self._source_name) as session:
-            left = self._staying(session, Verdict.LEFT)
+            left = self._staying(session, Verdict.LEFT.value)
             newest = _newest_org(session) if left else None
             return [_file(row) for row in left if newest is None or row.seen_at > newest]
 
-    def _staying(self, session: Session, verdict: Verdict) -> Sequence[Sighting]:
+    def _staying(self, session: Session, *verdicts: str) -> Sequence[Sighting]:
         """Return the sightings of copies that stayed where they are: few, and all of them unsettled.
 
         In the order of their index, or SQLite would prefer another one, over all that was ever seen.
         """
         mine = (Sighting.source_name == self._source_name, Sighting.settled_at.is_(None))
-        staying = select(Sighting).where(*mine, Sighting.verdict == verdict.value)
+        staying = select(Sighting).where(*mine, Sighting.verdict.in_(verdicts))
         return session.scalars(staying.order_by(Sighting.id)).all()
 
     def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
@@ -183,6 +197,10 @@ def _newest_org(session: Session) -> datetime | None:
     orgs = session.scalar(select(func.max(OrgRow.created_at)))
     aliases = session.scalar(select(func.max(OrgAlias.created_at)))
     return max((moment for moment in (orgs, aliases) if moment is not None), default=None)
+
+
+def _lies_in(row: Sighting, cursor: FolderCursor) -> bool:
+    return (row.folder, row.uidvalidity) == (cursor.folder, cursor.uidvalidity)
 
 
 def _file(row: Sighting) -> KnownFile:

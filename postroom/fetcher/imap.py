@@ -11,14 +11,14 @@ from pathlib import Path
 from postroom.config.settings import Action, After, Mailbox
 from postroom.core.deadline import Deadline
 from postroom.core.limits import Limits
-from postroom.core.places import Cursor, Place
+from postroom.core.places import GENERATION, Cursor, Place
 from postroom.errors import BudgetSpent, FolderRefused
 from postroom.fetcher.bearer import Bearer
 from postroom.fetcher.imap_asking import Asker
 from postroom.fetcher.imap_bodies import BodyReader
 from postroom.fetcher.imap_budget import budget_of_today
 from postroom.fetcher.imap_connection import Connection
-from postroom.fetcher.imap_cursor import GENERATION, all_is_done, begin, generation, was_rolled_back
+from postroom.fetcher.imap_cursor import all_is_done, begin, generation, was_rolled_back
 from postroom.fetcher.imap_folder import FolderPass
 from postroom.fetcher.imap_holdings import holdings, picked
 from postroom.fetcher.imap_idle import Rest

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, ProtocolError
 
 from postroom.config.settings import Mailbox
+from postroom.core.places import GENERATION
 from postroom.errors import FolderRefused, ServerFault, SettleFailed, SourceUnavailable
 from postroom.fetcher.bearer import Bearer
-from postroom.fetcher.imap_cursor import GENERATION
 from postroom.fetcher.imap_deadline import RoundTime, within
 from postroom.fetcher.imap_idle import Idle
 from postroom.fetcher.imap_limits import session_refusal, session_refused

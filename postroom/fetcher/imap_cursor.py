@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 import structlog
 
-from postroom.core.places import Cursor
+from postroom.core.places import GENERATION, Cursor
 from postroom.fetcher.imap_opened import Opened
 from postroom.fetcher.source import Memory
-
-GENERATION: Final = 2**32
-"""Added to a UIDVALIDITY, which has 32 bits, when its folder was rolled back: UIDs name other mails then."""
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.fetcher")
 
@@ -79,10 +75,7 @@ def all_is_done(memory: Memory, opened: Opened) -> bool:
     """Return whether nothing is left to do in a folder that is as it was when it was `opened`."""
     if opened.uid_next is None:
         return False
-    now = generation(memory, opened.folder, opened.uidvalidity)
-    cursor = memory.cursor(opened.folder, now)
-    is_read = cursor is not None and cursor.last_uid == opened.uid_next - 1
-    return is_read and not memory.left(opened.folder, now) and not memory.unreadable(opened.folder, now)
+    return memory.done_up_to(opened.folder, opened.uidvalidity) == opened.uid_next - 1
 
 
 def was_rolled_back(memory: Memory, now: Cursor) -> bool:

@@ -69,7 +69,8 @@ class MaildirSource:
     def settle(self, places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
         """Delete, flag or move the mails, wherever in new or cur they lie now; those gone are done.
 
-        All but a deletion in new/ survives a power cut; such a mail would be met and deleted once more.  A file that is not proved to be the one taken is not touched and not done.
+        All but a deletion in new/ survives a power cut; such a mail would be met and deleted once more.
+        A file that is not proved to be the one taken is not touched and not done.
         """
         if self._settings.after.action is Action.KEEP:
             return tuple(places)

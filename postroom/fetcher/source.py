@@ -113,6 +113,13 @@ class Memory(Protocol):
         """Return how many bytes of mail were read from this source since then."""
         ...
 
+    def done_up_to(self, folder: str, uidvalidity: int) -> int | None:
+        """Return the last UID of the folder that was taken, in its newest generation, by one question.
+
+        None where no cursor is known, or where a copy there is to be looked at again (`left`, `unreadable`).
+        """
+        ...
+
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         """Return the copies left alone for want of an org, if orgs or aliases were added since."""
         ...

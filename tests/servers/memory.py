@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
+from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
 from postroom.fetcher.source import Batch, Fetched, KnownCopy
 
 
@@ -59,6 +59,12 @@ class MemoryInRam:
     def left(self, folder: str, uidvalidity: int) -> Sequence[Place]:
         here = [place for place in self.alone if (place.folder, place.uidvalidity) == (folder, uidvalidity)]
         return here if self.orgs_were_added else []
+
+    def done_up_to(self, folder: str, uidvalidity: int) -> int | None:
+        same = [key for key in self.cursors if key[0] == folder and key[1] % GENERATION == uidvalidity]
+        if not same or self.left(*max(same)) or self.unreadable(*max(same)):
+            return None
+        return self.cursors[max(same)].last_uid
 
     def sighted(self, file_names: Collection[str]) -> Sequence[KnownFile]:
         return [file for file in self.settled if file.file_name in file_names]

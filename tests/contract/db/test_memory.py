@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
+from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.machinery import SourceState
@@ -199,3 +199,31 @@ def test_a_source_that_never_worked_has_no_success(database: Database) -> None:
 
     (state,) = rows(database, SourceState)
     assert (state.last_success_at, state.last_attempt_at, state.failures) == (None, MORNING, 1)
+
+
+def test_a_folder_is_done_up_to_its_cursor_in_the_newest_generation(memory: SourceMemory) -> None:
+    unknown = memory.done_up_to("INBOX", 7)
+    for cursor in (
+        Cursor("INBOX", 7, 90),
+        Cursor("INBOX", 7 + GENERATION, 30),
+        Cursor("INBOX", 8, 99),
+        Cursor("Other", 7, 50),
+    ):
+        memory.remember(cursor)
+
+    done = [memory.done_up_to("INBOX", 7), memory.done_up_to("INBOX", 8), memory.done_up_to("Other", 7)]
+
+    assert (unknown, done) == (None, [30, 99, 50])
+
+
+def test_a_folder_is_not_done_once_an_org_was_added_for_what_was_left(
+    memory: SourceMemory, orders: Orders, database: Database
+) -> None:
+    memory.remember(Cursor("INBOX", 7, 9))
+    memory.remember(Cursor("Other", 7, 5))
+    left_at(orders, 1, 1)
+    before = memory.done_up_to("INBOX", 7)
+
+    SqlDirectory(database).add("beta", minutes(2))
+
+    assert (before, memory.done_up_to("INBOX", 7), memory.done_up_to("Other", 7)) == (9, None, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.core.places import Fingerprint
+from postroom.core.places import Cursor, Fingerprint
 from postroom.db.engine import Database
 from postroom.db.machinery import Sighting
 from postroom.db.memory import SourceMemory
@@ -29,6 +29,16 @@ def test_it_is_remembered_for_its_folder_and_uidvalidity(memory: SourceMemory, o
 
     assert memory.unreadable("INBOX", 7) == [place(1), place(2)]
     assert (memory.unreadable("INBOX", 8), memory.unreadable("Other", 7)) == ([], [])
+
+
+def test_its_folder_is_not_done_while_it_is_there(memory: SourceMemory, orders: Orders) -> None:
+    memory.remember(Cursor("INBOX", 7, 9))
+    memory.remember(Cursor("Other", 7, 5))
+    before = memory.done_up_to("INBOX", 7)
+
+    unreadable_at(orders, 1, 1)
+
+    assert (before, memory.done_up_to("INBOX", 7), memory.done_up_to("Other", 7)) == (9, None, 5)
 
 
 def test_the_one_tried_longest_ago_comes_first(memory: SourceMemory, orders: Orders) -> None:
