@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ENVIRONMENT
+from tests.command import ENVIRONMENT, postroom
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
@@ -17,16 +17,13 @@ def test_a_closed_stream_is_no_bug_and_leaves_the_database_whole(tmp_path: Path,
     command = f'"{sys.executable}" -m postroom'
 
     wrote = subprocess.run(["sh", "-c", f"{command} org add acme {closed}"], env=environment, check=False)
-    asked = subprocess.run(
-        ["sh", "-c", f"{command} org list --json"],
-        env=environment,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    config = tmp_path / "postroom.toml"
+    config.touch(0o600)
+    config.write_text(f'state_dir = "{tmp_path}/state"\n', encoding="utf-8")
+    asked = postroom(config, "org", "list", "--json")
 
-    assert (wrote.returncode, asked.returncode) == (0, 0)
-    assert '"acme"' in asked.stdout
+    assert wrote.returncode == 0
+    assert '"acme"' in asked.out
 
 
 NAMELESS = """
