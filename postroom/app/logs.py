@@ -119,8 +119,8 @@ def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Ev
 
 
 def _spelled(value: Any, table: _Spelled) -> Any:
-    if isinstance(value, str):
-        return value.translate(table)
+    if isinstance(value, str):  # most are all seen, and to ask that costs a tenth
+        return value if value.isprintable() else value.translate(table)
     return [_spelled(each, table) for each in value] if isinstance(value, list | tuple) else value
 
 

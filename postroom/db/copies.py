@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import Row, Select, Table, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.places import Cursor, Place
@@ -23,40 +24,25 @@ _AT_ONCE = 200
 _T = TypeVar("_T")
 
 
-def ids_of(session: Session, keys: Sequence[Key]) -> dict[Key, UUID]:
-    """Return the row ids of messages that were there before this batch."""
-    columns = (InboundMessage.org_id, InboundMessage.source, InboundMessage.source_message_id)
-    found: dict[Key, UUID] = {}
-    for org_id, some in by_org(keys):
+def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]]:
+    """Return what is there under these keys: `id`, `status`, `raw_key` and both digests of each message."""
+    found: dict[Key, Row[Any]] = {}
+    for (org_id, source), some in groupby(sorted(set(keys)), key=lambda key: (key.org_id, key.source)):
         with acting_for(session, org_id):
-            for piece in pieces(some):
-                rows = session.execute(select(InboundMessage.id, *columns).where(is_one_of(piece)))
-                found |= {Key(org, source, name): row_id for row_id, org, source, name in rows}
+            for piece in pieces([key.source_message_id for key in some]):
+                rows = session.execute(_with_names(), {"org": org_id, "source": source, "names": piece})
+                found |= {Key(org_id, source, row.source_message_id): row for row in rows}
     return found
 
 
-def by_org(keys: Collection[Key]) -> Iterator[tuple[UUID, list[Key]]]:
-    """Yield every org of these keys with its own, both in order."""
-    for org_id, some in groupby(sorted(set(keys)), key=lambda key: key.org_id):
-        yield org_id, list(some)
-
-
-def is_one_of(keys: Sequence[Key]) -> Any:
-    """Return the condition that a message has one of these keys.
-
-    Spelled out per org and source: given tuples, SQLite would read the whole table.
-    """
-    by_source = groupby(sorted(keys), key=lambda key: (key.org_id, key.source))
-    return or_(
-        *(
-            and_(
-                InboundMessage.org_id == org_id,
-                InboundMessage.source == source,
-                InboundMessage.source_message_id.in_([key.source_message_id for key in some]),
-            )
-            for (org_id, source), some in by_source
-        )
-    )
+@cache
+def _with_names() -> Select[Any]:
+    """Return the query for messages of one org and source; given pairs, SQLite would use no index."""
+    message = cast("Table", InboundMessage.__table__).c
+    wanted = (message.id, message.status, message.raw_key, message.raw_sha256, message.content_sha256)
+    mine = (message.org_id == bindparam("org"), message.source == bindparam("source"))
+    named = message.source_message_id.in_(bindparam("names", expanding=True))
+    return select(message.source_message_id, *wanted).where(*mine, named)
 
 
 def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:

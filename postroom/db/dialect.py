@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,9 +22,15 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
     """
     if not rows:
         return 0
-    statement = _insert(session)(table.__table__).on_conflict_do_nothing()
+    statement = _inserting_new(_insert(session), cast("Table", table.__table__))
     counted = session.connection().execute(statement, list(rows), execution_options=_COUNTED)
     return int(counted.rowcount)
+
+
+@cache
+def _inserting_new(spelled: Callable[[Table], Any], table: Table) -> Any:
+    """Return the statement of a dialect's `insert`; made once, for making it costs more than running it."""
+    return spelled(table).on_conflict_do_nothing()
 
 
 def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:

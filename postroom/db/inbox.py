@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.lifecycle import Status, check
@@ -26,7 +26,6 @@ from postroom.db.values import Existing, Intake, Key, NewMessage, Raced, WorkSta
 from postroom.errors import SourceVanished
 from postroom.failpoints import reach
 
-_KEYS_AT_ONCE = 100  # SQLite allows 32,766 bound values a statement; a batch stays far below
 _GIVEN_UP_AT_ONCE = 1000
 
 
@@ -59,13 +58,9 @@ class SqlInbox:
         self._tell_workers = tell_workers
 
     def find(self, keys: Collection[Key]) -> dict[Key, Existing]:
-        found: dict[Key, Existing] = {}
         with self._database.read() as session:
-            for org_id, some in copies.by_org(keys):
-                with acting_for(session, org_id):
-                    for chunk in _chunks(some):
-                        found.update(_existing(session, chunk))
-        return found
+            found = copies.messages_with(session, keys)
+        return {key: _existing(row) for key, row in found.items()}
 
     def note_received(self, messages: Sequence[NewMessage], now: datetime) -> None:
         with self._database.write() as session:
@@ -94,9 +89,8 @@ class SqlInbox:
             ids = _write_messages(session, intake, now)
             reach("commit.rows")
             due = bool(ids)
-            ids |= copies.ids_of(
-                session, [seen.key for seen in intake.seen if seen.key and seen.key not in ids]
-            )
+            others = [seen.key for seen in intake.seen if seen.key and seen.key not in ids]
+            ids |= {key: row.id for key, row in copies.messages_with(session, others).items()}
             copies.record(session, intake, ids, now)
             if intake.cursor:
                 copies.move_cursor(session, intake.source_name, intake.cursor, now)
@@ -119,7 +113,7 @@ class SqlInbox:
 
 def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:
     """Write each org's part in the order of its keys, so that two batches never wait for each other."""
-    ids: dict[Key, UUID] = {}
+    ids, due = dict[Key, UUID](), list[RowId]()
     in_order = sorted(intake.messages, key=lambda message: message.key)
     for org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
         with acting_for(session, org_id):
@@ -127,8 +121,10 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
             rows = [_columns(message, Status.STORED, now) for message in some]
             if insert_new(session, InboundMessage, rows) < len(rows):
                 raise Raced
-            _add_work(session, [(org_id, row["id"]) for row in rows], WorkState.STORED, now)
+            due += [(org_id, row["id"]) for row in rows]
             ids |= {message.key: row["id"] for message, row in zip(some, rows, strict=True)}
+    if due:
+        _add_work(session, due, WorkState.STORED, now)
     for message in sorted(intake.resumed, key=lambda message: message.key):
         with acting_for(session, message.key.org_id):
             ids[message.key] = _resume(session, message, now)
@@ -141,7 +137,7 @@ def _note(session: Session, message: NewMessage, now: datetime) -> None:
         _add_work(session, [(message.key.org_id, row["id"])], WorkState.RECEIVED, now)
         return
     # Met again while the archive is still away: it is there, so nobody may give it up.
-    waiting = (copies.is_one_of([message.key]), InboundMessage.status == Status.RECEIVED)
+    waiting = (*_has(message.key), InboundMessage.status == Status.RECEIVED)
     again = update(InboundMessage).where(*waiting).values(updated_at=now).returning(InboundMessage.id)
     for met in session.scalars(again).all():
         session.execute(update(Work).where(Work.message_id == met).values(due_at=now))
@@ -152,7 +148,7 @@ def _resume(session: Session, message: NewMessage, now: datetime) -> UUID:
 
     It is in RECEIVED, or was given up because its mail seemed gone; that it comes after all is the replay.
     """
-    found = session.scalars(select(InboundMessage).where(copies.is_one_of([message.key]))).one()
+    found = session.scalars(select(InboundMessage).where(*_has(message.key))).one()
     row = (found.org_id, found.id)
     bytes_of_it = {name: getattr(message, name) for name in ("raw_key", "raw_sha256", "size_bytes")}
     facts = {**bytes_of_it, "next_attempt_at": now, "updated_at": now}
@@ -184,14 +180,16 @@ def _gone(now: datetime) -> dict[str, Any]:
 
 def _add_work(session: Session, rows: Sequence[RowId], state: WorkState, now: datetime) -> None:
     due = [{"message_id": row_id, "org_id": org_id, "state": state, "due_at": now} for org_id, row_id in rows]
-    session.execute(insert(Work), due)
+    session.execute(insert(cast("Table", Work.__table__)), due)
 
 
-def _existing(session: Session, keys: Sequence[Key]) -> Iterator[tuple[Key, Existing]]:
-    for row in session.scalars(select(InboundMessage).where(copies.is_one_of(keys))):
-        key = Key(row.org_id, row.source, row.source_message_id)
-        archived = row.raw_key is not None
-        yield key, Existing(row.id, row.status, row.content_sha256, row.raw_sha256, archived)
+def _has(key: Key) -> tuple[Any, Any, Any]:
+    row = InboundMessage
+    return row.org_id == key.org_id, row.source == key.source, row.source_message_id == key.source_message_id
+
+
+def _existing(row: Row[Any]) -> Existing:
+    return Existing(row.id, row.status, row.content_sha256, row.raw_sha256, row.raw_key is not None)
 
 
 def _columns(message: NewMessage, status: Status, now: datetime) -> dict[str, Any]:
@@ -217,7 +215,3 @@ def _columns(message: NewMessage, status: Status, now: datetime) -> dict[str, An
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    return (keys[start : start + _KEYS_AT_ONCE] for start in range(0, len(keys), _KEYS_AT_ONCE))

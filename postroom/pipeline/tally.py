@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -75,14 +76,16 @@ def _say(seen: Seen, ids: Mapping[Key, UUID], slug_of: Mapping[UUID, str], ms: f
 
 
 def _count(seen: Seen) -> Tally:
-    size = seen.size_bytes
-    counted = {
-        Verdict.ACCEPTED: Tally(taken=1, bytes=size),
-        Verdict.CONFLICT: Tally(taken=1, conflicts=1, bytes=size),
-        Verdict.DUPLICATE: Tally(duplicates=1),
-        Verdict.QUARANTINED: Tally(quarantined=1),
-        Verdict.LEFT: Tally(left=1),
-        Verdict.KNOWN: Tally(known=1),
-        Verdict.UNREADABLE: Tally(unreadable=1),
-    }
-    return counted[seen.verdict]
+    counted = _COUNTED[seen.verdict]
+    return replace(counted, bytes=seen.size_bytes) if counted.taken else counted
+
+
+_COUNTED: Final = {
+    Verdict.ACCEPTED: Tally(taken=1),
+    Verdict.CONFLICT: Tally(taken=1, conflicts=1),
+    Verdict.DUPLICATE: Tally(duplicates=1),
+    Verdict.QUARANTINED: Tally(quarantined=1),
+    Verdict.LEFT: Tally(left=1),
+    Verdict.KNOWN: Tally(known=1),
+    Verdict.UNREADABLE: Tally(unreadable=1),
+}

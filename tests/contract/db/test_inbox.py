@@ -12,7 +12,6 @@ from sqlalchemy import text
 from postroom.core.lifecycle import IllegalTransition, Status
 from postroom.core.places import Cursor
 from postroom.db.advancing import advance
-from postroom.db.copies import ids_of
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox, replay
 from postroom.db.leases import SqlLeases
@@ -133,8 +132,7 @@ def test_more_duplicates_than_one_statement_holds_are_recorded(orders: Orders) -
 def test_no_batch_is_too_big_for_one_look_up(orders: Orders) -> None:
     keys = [Key(orders.acme, EMAIL, f"<{number}@x>") for number in range(40_000)]
 
-    with orders.database.read() as session:
-        assert ids_of(session, keys) == {}
+    assert orders.inbox.find(keys) == {}
 
 
 def test_a_copy_met_again_keeps_its_first_verdict(orders: Orders) -> None:
