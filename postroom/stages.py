@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import wraps
@@ -21,6 +21,7 @@ STAGES: Final[dict[str, str]] = {
     "start": "the process itself, until its first stage",
     "settle owed": "what an earlier poll could not settle, and what was kept long enough",
     "fetch": "asking the source, and its mails into the spool",
+    "await": "waiting for the batch that is read ahead",
     "route": "headers and digest of each mail, and whose it is",
     "archive": "looking for what is known already, and the raw mails into the archive, synced",
     "commit": "the transaction of the batch",
@@ -167,15 +168,3 @@ def in_track(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         return counted
 
     return decorated
-
-
-def each_in(name: str, some: Iterable[T]) -> Iterator[T]:
-    """Yield what comes, and count the waiting for it for a stage."""
-    coming = iter(some)
-    while True:
-        with stage(name):
-            try:
-                one = next(coming)
-            except StopIteration:
-                return
-        yield one

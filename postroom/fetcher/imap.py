@@ -38,9 +38,9 @@ def utc_now() -> datetime:
 class ImapSource:
     """The mails of one mailbox, folder after folder.
 
-    `spool` is the folder for the files of one batch.  With `read_only` (a dry run) the folders are opened by
-    EXAMINE, nothing is remembered, and `settle` settles nothing.  `bearer` has the token of a mailbox that is
-    opened by OAuth 2.0.  One thread uses it at a time.
+    `spool` is the folder for the files of the last two batches.  With `read_only` (a dry run) the folders are
+    opened by EXAMINE, nothing is remembered, and `settle` settles nothing.  `bearer` has the token of a
+    mailbox that is opened by OAuth 2.0.  One thread uses it at a time.
     """
 
     def __init__(
@@ -80,19 +80,16 @@ class ImapSource:
         refused: list[FolderRefused] = []
         trouble = Trouble()
         self._connection.ready()
-        try:
-            for folder in self._settings.folders:
-                try:
-                    for batch in self._folder(folder, memory, limit, self._bound(since), trouble):
-                        limit -= len(batch.fetched)
-                        self.took_mail |= bool(batch.fetched)
-                        trouble.add(batch.unreadable)
-                        yield batch
-                        self._spool.empty()
-                except FolderRefused as error:
-                    refused.append(error)
-        finally:
-            self._spool.empty()
+        for folder in self._settings.folders:
+            try:
+                for batch in self._folder(folder, memory, limit, self._bound(since), trouble):
+                    limit -= len(batch.fetched)
+                    self.took_mail |= bool(batch.fetched)
+                    trouble.add(batch.unreadable)
+                    yield batch
+                    self._spool.begin_batch()
+            except FolderRefused as error:
+                refused.append(error)
         if refused:
             raise refused[0]
         if self._connection.is_late:
@@ -172,6 +169,7 @@ class ImapSource:
 
         Raises SourceUnavailable.
         """
+        self._spool.empty()
         if not self._settings.idle or not self._connection.can("IDLE"):
             return Rest(is_idle=False, mail_arrived=False)
         first, missed = self._settings.folders[0], False

@@ -15,7 +15,7 @@ from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 class Fetched:
     """One copy of a message whose raw bytes lie in a file of this machine.
 
-    `path` is a spool file, removed by the source when the next batch is asked for, or the Maildir file.
+    `path` is a spool file, removed by the source when the batch after the next is asked for, or a Maildir's.
     `sha256` and `size_bytes` are of those bytes.  `own` says that nobody but postroom writes the file, so
     that its bytes need not be held against the digest again.  `whole` is False for a message over the size
     limit: then `path` holds its header block only, and nothing of it is archived.
@@ -155,6 +155,9 @@ class MessageSource(Protocol):
 
     def batches(self, memory: Memory, *, limit: int, since: datetime | None = None) -> Iterator[Batch]:
         """Yield what is new, at most `limit` copies, in batches of at most 50 copies or 32 MiB.
+
+        The next batch may be asked for while the last is still worked on, by another thread, but nothing else
+        of the source meanwhile.
 
         `since` replaces the configured bound of a first connect.  Reading changes nothing at the source.  A
         batch that was not committed is met again next time.  Raises SourceUnavailable (DnsFailed,

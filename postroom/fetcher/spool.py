@@ -30,6 +30,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: list[Path] = []
+        self._before: list[Path] = []
 
     def write(self, pieces: Iterable[bytes]) -> Spooled:
         """Return a new file with `pieces` in it.  Raises StoreUnavailable, and leaves no half file behind.
@@ -56,9 +57,22 @@ class Spool:
             ) from error
         return Spooled(path, digest.hexdigest(), size)
 
+    def begin_batch(self) -> None:
+        """Begin the files of another batch, and unlink those of the batch before the last; never raises.
+
+        While a batch is read, the last one is still worked on.
+        """
+        _unlink(self._before)
+        self._before, self._files = self._files, []
+
     def empty(self) -> None:
         """Unlink every file written so far; never raises, safe to repeat."""
-        for path in self._files:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        self._files.clear()
+        _unlink(self._before)
+        _unlink(self._files)
+
+
+def _unlink(files: list[Path]) -> None:
+    for path in files:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    files.clear()

@@ -37,13 +37,12 @@ def poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> 
     """Poll once, and return whether there may be more at once; otherwise as `drain`."""
     counted: list[Tally] = []
 
-    def note(tally: Tally) -> None:
-        counted.append(tally)
+    def committed(tally: Tally) -> None:
         if tally.taken:
             took_mail()
 
     with suppress(MailUnreadable):  # logged and recorded by the poll itself
-        poll(kit, house, report=note)
+        poll(kit, house, report=counted.append, committed=committed)
     tally = sum(counted, Tally())
     met = tally.taken + tally.duplicates + tally.quarantined + tally.left
     return met >= kit.max_per_poll and not tally.refused

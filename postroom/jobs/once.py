@@ -59,10 +59,13 @@ def one_round(
         def count(tally: Tally) -> None:
             counted.append(tally)
             report(tally)
+
+        def wake(tally: Tally) -> None:
             if tally.taken:
                 work.wake()
 
-        ends = _poll_each(kits, house, partial(poll, limit=limit, since=since, report=count), rests=rests)
+        polling = partial(poll, limit=limit, since=since, report=count, committed=wake)
+        ends = _poll_each(kits, house, polling, rests=rests)
     worked, outage = _work(house)
     tally = sum(counted, work.tally + worked)
     return Round(tally, tuple(ends.fine), ends.troubled, outage, tuple(ends.unfinished))

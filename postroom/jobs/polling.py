@@ -14,14 +14,15 @@ from postroom.db.leases import lease_of_source
 from postroom.db.values import Fence
 from postroom.errors import BudgetSpent, LeaseLost, PinnedOrgMissing, SettleFailed
 from postroom.failpoints import reach
-from postroom.fetcher.source import MessageSource
+from postroom.fetcher.source import Batch, MessageSource
+from postroom.jobs.ahead import Ahead
 from postroom.jobs.backlog import Backlog
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
 from postroom.jobs.records import as_record
-from postroom.pipeline.accept import Settle, accept, settle_places
+from postroom.pipeline.accept import Committed, Settle, accept, settle_places
 from postroom.pipeline.tally import Tally
-from postroom.stages import each_in, stage, track
+from postroom.stages import stage, track
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.jobs")
 _LONG_ENOUGH_SECONDS = 15.0  # for a source to give a mail; who had less was only at the end of the queue
@@ -34,13 +35,14 @@ def poll(
     limit: int | None = None,
     since: datetime | None = None,
     report: Callable[[Tally], None] = lambda _tally: None,
+    committed: Committed = lambda _tally: None,
 ) -> Tally:
     """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
 
     One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
-    archive or database.  What was committed until then stands, and `report` was told of each batch of it.  A
-    refused after-action is recorded too, and is in the tally.  Returns an empty tally while another worker
-    holds the source's lease.
+    archive or database.  What was committed until then stands, and `report` was told of each batch of it;
+    `committed` is told a little sooner, before the source lets a batch go.  A refused after-action is
+    recorded too, and is in the tally.  Returns an empty tally while another worker holds the source's lease.
 
     Where the house's time is over, the poll ends after the mails that were read whole; that is trouble
     (BudgetSpent) only where the source had time and gave nothing.
@@ -58,7 +60,9 @@ def poll(
             kept(partial(_renew_lease, fence, house), lease_seconds=seconds),
         ):
             backlog = Backlog(limit or kit.max_per_poll)
-            return _counted(_batches(fence, kit, house, backlog, since), kit, house, report, backlog)
+            return _counted(
+                _batches(fence, kit, house, backlog, since, committed), kit, house, report, backlog
+            )
     finally:
         house.leases.release(fence)
 
@@ -107,26 +111,40 @@ def _renew_lease(fence: Fence, house: House) -> None:
 
 
 def _batches(
-    fence: Fence, kit: SourceKit, house: House, backlog: Backlog, since: datetime | None
+    fence: Fence,
+    kit: SourceKit,
+    house: House,
+    backlog: Backlog,
+    since: datetime | None,
+    committed: Committed,
 ) -> Iterator[Tally]:
     _require_pinned_org(kit)
     with kit.connect() as source:
         with stage("settle owed"):
             refused = _settle_owed(source, kit, house) or _remove_kept(source, kit, house)
         yield Tally(refused=refused)
-        for batch in each_in("fetch", source.batches(kit.memory, limit=backlog.limit, since=since)):
-            backlog.note(batch)
-            yield accept(batch, desk=kit.desk, settle=_in_time(source), fence=fence)
-            if house.stopping.is_set() or house.polls_until.is_over:
-                break
-            # A commit that took long may have outlasted the lease: read on only while the mailbox is ours.
-            _renew_lease(fence, house)
+        batches = source.batches(kit.memory, limit=backlog.limit, since=since)
+        with Ahead(batches, is_over=partial(_is_over, house)) as coming:
+            settle = _in_time(source, coming)
+            for batch in coming:
+                backlog.note(batch)
+                yield accept(batch, desk=kit.desk, settle=settle, fence=fence, committed=committed)
+                # A commit that took long may have outlasted the lease: go on only while the mailbox is ours.
+                _renew_lease(fence, house)
 
 
-def _in_time(source: MessageSource) -> Settle:
-    """Return the source's `settle`, which leaves to the next poll what there is no time for."""
+def _is_over(house: House) -> bool:
+    return house.stopping.is_set() or house.polls_until.is_over
+
+
+def _in_time(source: MessageSource, coming: Ahead[Batch]) -> Settle:
+    """Return the source's `settle`, which leaves to the next poll what there is no time for.
+
+    A source is asked by one thread at a time: what is being read from it comes first.
+    """
 
     def settle(places: Sequence[Place], *, held: bool = False) -> Sequence[Place]:
+        coming.rest()
         try:
             return source.settle(places, held=held)
         except BudgetSpent:

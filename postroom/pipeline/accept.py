@@ -30,6 +30,7 @@ from postroom.stages import stage
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accept")
+Committed = Callable[[Tally], None]
 _RACES = 5  # each lost race means that somebody else got something done
 
 
@@ -54,21 +55,38 @@ class Desk:
     rules: Rules = no_rules
 
 
-def accept(batch: Batch, *, desk: Desk, settle: Settle, fence: Fence | None = None) -> Tally:
+def accept(
+    batch: Batch,
+    *,
+    desk: Desk,
+    settle: Settle,
+    fence: Fence | None = None,
+    committed: Committed = lambda _tally: None,
+) -> Tally:
     """Make every message of `batch` safe, and only then let its source forget it; return what was decided.
+
+    `committed` is told that as soon as it is so, before the source is asked for anything.
 
     Safe to repeat from any point: objects are content-addressed, known keys become sightings, and what was
     committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost, and
     SourceChanged when a spooled mail vanished: the batch then stays where it is.  A refused after-action is
     counted in the tally and does not raise, and a mail whose row the database refuses goes to quarantine.
     """
+    how = _How(settle, fence, committed)
     try:
-        return _accept(batch, desk, settle, fence)
+        return _accept(batch, desk, how)
     except RowRefused:
-        return _one_by_one(batch, desk, settle, fence)
+        return _one_by_one(batch, desk, how)
 
 
-def _one_by_one(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None) -> Tally:
+@dataclass(frozen=True, slots=True)
+class _How:
+    settle: Settle
+    fence: Fence | None
+    committed: Committed
+
+
+def _one_by_one(batch: Batch, desk: Desk, how: _How) -> Tally:
     """Take each mail by itself, so that the one whose row is refused is held and all others are taken.
 
     The cursor moves last: a mail that is not committed is not behind it.
@@ -78,13 +96,13 @@ def _one_by_one(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None) -
     for fetched in batch.fetched:
         alone = Batch((fetched,), cursor=standing)
         try:
-            tally += _accept(alone, desk, settle, fence)
+            tally += _accept(alone, desk, how)
         except RowRefused as error:
-            tally += _accept(alone, desk, settle, fence, unstorable=str(error))
-    return tally + _accept(replace(batch, fetched=()), desk, settle, fence)
+            tally += _accept(alone, desk, how, unstorable=str(error))
+    return tally + _accept(replace(batch, fetched=()), desk, how)
 
 
-def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, unstorable: str = "") -> Tally:
+def _accept(batch: Batch, desk: Desk, how: _How, *, unstorable: str = "") -> Tally:
     started = time.monotonic()
     reach("poll.batch")
     met_at = desk.now()  # before the orgs are read: an org added meanwhile must count as newer than this
@@ -94,15 +112,16 @@ def _accept(batch: Batch, desk: Desk, settle: Settle, fence: Fence | None, *, un
         decided = list(map(partial(held_bare, reason=unstorable), decided[:1]))
     reach("accept.decided")
     # The order is the promise: bytes durable, rows and cursor committed, source settled.
-    plan, ids = _archive_and_commit(batch, decided, desk, fence, met_at)
+    plan, ids = _archive_and_commit(batch, decided, desk, how.fence, met_at)
     reach("accept.committed")
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
+    how.committed(tally)
     settling = [seen for seen in plan.seen if _may_be_settled(seen)]
     taken = dict.fromkeys(seen.place for seen in settling if seen.verdict is not Verdict.QUARANTINED)
     held = list(dict.fromkeys(seen.place for seen in settling if seen.place not in taken))
     places = list(dict.fromkeys([*batch.owed, *taken]))
     with stage("settle"):
-        refused = settle_places(places, held, inbox=desk.inbox, settle=settle, now=desk.now)
+        refused = settle_places(places, held, inbox=desk.inbox, settle=how.settle, now=desk.now)
     return replace(tally, refused=refused)
 
 

@@ -38,9 +38,9 @@ def _settle_before_the_commit() -> None:
 
     honest = accept._accept  # noqa: SLF001  (what is broken on purpose)
 
-    def hasty(batch: Batch, desk: Any, settle: Any, *others: Any, **more: Any) -> Any:
-        settle([fetched.place for fetched in batch.fetched])
-        return honest(batch, desk, settle, *others, **more)
+    def hasty(batch: Batch, desk: Any, how: Any, **more: Any) -> Any:
+        how.settle([fetched.place for fetched in batch.fetched])
+        return honest(batch, desk, how, **more)
 
     _swap("_accept", honest, hasty)
 
@@ -96,9 +96,9 @@ def _sleep_by_waiting() -> None:
 
 def _work_in_one_thread() -> None:
     """Let messages be taken apart in the thread that claimed them: strace counts the calls of each thread."""
-    from postroom.jobs import alongside, extracting  # noqa: PLC0415  (only where it is wanted)
+    from postroom.jobs import ahead, alongside, extracting  # noqa: PLC0415  (only where it is wanted)
 
-    for module in (alongside, extracting):
+    for module in (ahead, alongside, extracting):
         vars(module)["ThreadPoolExecutor"] = _OneThread
 
 

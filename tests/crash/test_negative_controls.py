@@ -69,7 +69,7 @@ def test_a_database_without_its_unique_key_shows_as_a_doubled_mail(
         pytest.param(
             ["errors of fsync overlooked"],
             [
-                "fsync of the folder of ARCHIVE/ORG/raw before the source let go",  # the org's own folder
+                "fsync of the folder of ARCHIVE/ORG before the source let go",  # the archive itself
                 "fsync of ARCHIVE/_drafts/DRAFT before its rename",
             ],
             id="overlooked",
@@ -85,7 +85,7 @@ def test_a_sync_that_failed_and_was_overlooked_shows_as_something_that_others_re
         servers,
         SEED,
         kinds=["fsync"],
-        numbers=["4", "6"],
+        numbers=["3", "6"],
         sabotages=sabotages,
     )
 

@@ -155,12 +155,13 @@ def test_of_a_mail_over_the_limit_only_the_header_is_read(room: Room) -> None:
     assert found == (False, b"Message-ID: <huge@sender.example>\r\nSubject: huge")
 
 
-def test_the_spool_holds_one_batch_and_after_it_nothing(room: Room) -> None:
-    room.deliver(*[f"mail{number:03}" for number in range(60)])
+def test_the_spool_holds_the_last_two_batches_and_after_the_poll_nothing(room: Room) -> None:
+    room.deliver(*[f"mail{number:03}" for number in range(110)])
 
     held = [len(list(room.spool.iterdir())) for _ in room.source.batches(room.memory, limit=200)]
+    room.source.rest()
 
-    assert held == [50, 10]
+    assert held == [50, 100, 60]
     assert list(room.spool.iterdir()) == []
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from threading import Thread
 
-from postroom.stages import ELSE, Ledger, each_in, in_track, profiled, stage, track
+from postroom.stages import ELSE, Ledger, in_track, profiled, stage, track
 
 
 class Clock:
@@ -95,22 +94,6 @@ def test_each_thread_has_a_track_of_its_own() -> None:
         ("workers", ELSE): (0.0, 2),
         ("main", ELSE): (0.0, 1),
     }
-
-
-def test_waiting_for_what_comes_is_counted_and_what_is_done_with_it_is_not() -> None:
-    clock = Clock()
-    ledger = Ledger(clock)
-
-    def slow() -> Iterator[int]:
-        for number in range(2):
-            clock.passes(5)
-            yield number
-
-    with profiled(ledger), track("main"):
-        for _ in each_in("fetch", slow()):
-            clock.passes(1)
-
-    assert _seconds(ledger) == {("main", "fetch"): (10.0, 3), ("main", ELSE): (2.0, 1)}
 
 
 def test_what_fails_is_counted_too() -> None:

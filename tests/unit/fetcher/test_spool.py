@@ -33,6 +33,17 @@ def test_an_emptied_spool_leaves_nothing_and_can_be_emptied_again(tmp_path: Path
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+def test_the_files_of_a_batch_outlive_the_beginning_of_the_next_and_no_more(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    first = spool.write([b"one"]).path
+
+    spool.begin_batch()
+    second, is_there = spool.write([b"two"]).path, first.exists()
+    spool.begin_batch()
+
+    assert (is_there, first.exists(), second.exists()) == (True, False, True)
+
+
 def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file where the folder should be", encoding="ascii")
 
