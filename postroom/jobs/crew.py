@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Final, Protocol
 
@@ -59,6 +59,7 @@ class Crew:
         self._start, self._most, self._threads, self._clock = start, most, threads, clock
         self._lock = Lock()
         self._members: list[Member] = []
+        self._loners: list[Member] = []
         self._not_before = 0.0
 
     @property
@@ -95,7 +96,7 @@ class Crew:
     def close(self) -> None:
         """Let all processes go, and wait for their end; safe to repeat."""
         with self._lock:
-            members, self._members = self._members, []
+            members, self._members, self._loners = [*self._members, *self._loners], [], []
         for member in members:
             member.close()
 
@@ -116,8 +117,7 @@ class Crew:
 
     def _alone(self, order: Order, here: Here) -> Extracted:
         try:
-            with closing(self._start()) as member:
-                member.require_start()
+            with self._lent() as member:
                 answer = member.take_apart(order)
         except WorkerUnavailable as error:
             _log.warning("no worker process", code=error.code, error=str(error), fix=error.fix)
@@ -125,6 +125,22 @@ class Crew:
         except WorkerDied as died:
             raise MessageDeadly(f"a worker process that took this message apart alone {died.cause}") from died
         return here(order) if answer is None else _extracted(answer)
+
+    @contextmanager
+    def _lent(self) -> Iterator[Member]:
+        """Yield a process that is ready and is given nothing else meanwhile.  Raises WorkerUnavailable."""
+        with self._lock:
+            idle, self._loners = self._loners, []
+        fit = [each for each in idle if not each.is_over]
+        member = fit.pop() if fit else self._start()
+        with self._lock:
+            self._loners += fit
+        try:
+            member.require_start()
+            yield member
+        finally:
+            with self._lock:
+                self._loners.append(member)
 
     def _part_with(self, gone: Member) -> None:
         """Forget a process; where it never began, another would not either, and is not tried soon."""

@@ -105,12 +105,31 @@ def test_what_a_process_died_over_waits_for_another_and_endangers_this_one_no_mo
     assert by(crew, after_deaths(1)) == "0"
 
 
-def test_what_two_processes_died_over_has_one_of_its_own_which_ends_with_it(nursery: Nursery) -> None:
+def test_what_two_processes_died_over_has_one_that_nothing_else_is_given_to(nursery: Nursery) -> None:
     crew = nursery.crew(1)
     crew.muster()
 
-    assert by(crew, after_deaths(2)) == "1"
-    assert [each.is_over for each in nursery.started] == [False, True]
+    assert [by(crew, after_deaths(2)), by(crew), by(crew, after_deaths(3))] == ["1", "0", "1"]
+
+    nursery.started[1].is_over = True
+    assert by(crew, after_deaths(2)) == "2"
+    crew.close()
+    assert [each.is_over for each in nursery.started] == [True] * 3
+
+
+def test_two_that_processes_died_over_are_never_in_one_at_a_time(nursery: Nursery) -> None:
+    crew, inner = nursery.crew(1), list[str]()
+
+    class Busy(Process):
+        def take_apart(self, order: Order) -> Answer | None:
+            if not inner:
+                inner.append("")
+                inner[0] = by(crew, after_deaths(2))
+            return super().take_apart(order)
+
+    nursery.make = Busy
+
+    assert (by(crew, after_deaths(2)), inner) == ("0", ["1"])
 
 
 def test_a_death_over_a_mail_alone_is_the_mails_own_trouble() -> None:
