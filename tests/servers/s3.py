@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -36,6 +37,7 @@ class S3Service:
     access_key: str = "AKIATEST"
     secret_key: str = "secretsecret"
 
+    @cache  # noqa: B019  (a few services, as long as the tests run; to make a client takes longer than many requests)
     def client(self) -> Any:
         session = Session(self.access_key, self.secret_key, region_name="us-east-1")
         config = Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"})
