@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import or_, true, update
+from sqlalchemy import Table, bindparam, or_, true, update
 from sqlalchemy.orm import Session
 
 from postroom.db.dialect import insert_missing
@@ -15,6 +15,17 @@ from postroom.db.values import Fence
 from postroom.errors import LeaseLost
 
 _ENDED = datetime(1970, 1, 1, tzinfo=UTC)
+_LEASE = cast("Table", Lease.__table__)
+_IT = _LEASE.c.name == bindparam("lease")
+# Built once, and past the mapper: every poll needs both, also where nothing came.
+_ACQUIRE = (
+    update(_LEASE)
+    .where(_IT, or_(_LEASE.c.leased_until <= bindparam("now"), _LEASE.c.holder == bindparam("by")))
+    .values(holder=bindparam("by"), leased_until=bindparam("until"), token=_LEASE.c.token + 1)
+    .returning(_LEASE.c.token)
+)
+# The row stays, for its token must go on growing; only its time ends.
+_RELEASE = update(_LEASE).where(_IT, _LEASE.c.token == bindparam("mine")).values(leased_until=_ENDED)
 
 
 def lease_of_source(name: Any) -> Any:
@@ -43,18 +54,14 @@ class SqlLeases:
         self._database = database
 
     def acquire(self, name: str, *, holder: str, seconds: float, now: datetime) -> Fence | None:
-        until = now + timedelta(seconds=seconds)
+        asked = {"lease": name, "by": holder, "until": now + timedelta(seconds=seconds), "now": now}
         with self._database.write(lasts=False) as session:
-            lease = session.get(Lease, name, with_for_update=True)
-            if lease is None:
-                first = {"name": name, "holder": holder, "leased_until": until, "token": 1}
-                if insert_missing(session, Lease, first):
-                    return Fence(name, 1)
-                lease = session.get_one(Lease, name, with_for_update=True)
-            if lease.leased_until > now and lease.holder != holder:
-                return None
-            lease.holder, lease.leased_until, lease.token = holder, until, lease.token + 1
-            return Fence(name, lease.token)
+            token = session.connection().scalar(_ACQUIRE, asked)
+            if token is not None:
+                return Fence(name, token)
+            # Nobody ever held it; or somebody else does, who may have been the first just now.
+            first = {"name": name, "holder": holder, "leased_until": asked["until"], "token": 1}
+            return Fence(name, 1) if insert_missing(session, Lease, first) else None
 
     def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
         with self._database.write(lasts=False) as session:
@@ -62,9 +69,7 @@ class SqlLeases:
 
     def release(self, fence: Fence) -> None:
         with self._database.write(lasts=False) as session:
-            # The row stays, for its token must go on growing; only its time ends.
-            ours = (Lease.name == fence.name, Lease.token == fence.token)
-            session.execute(update(Lease).where(*ours).values(leased_until=_ENDED))
+            session.connection().execute(_RELEASE, {"lease": fence.name, "mine": fence.token})
 
     def void_all(self) -> None:
         """End every lease and claim: the caller holds the state_dir lock, so their holders are dead."""

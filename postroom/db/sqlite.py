@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 _BUSY_SECONDS = 30.0
+_SYNCHRONOUS: Final = "postroom_synchronous"  # what a connection was told last
 
 CHOICES: Final[dict[str, Any]] = {"connect_args": {"timeout": _BUSY_SECONDS}}
 """The arguments of create_engine."""
@@ -34,7 +35,9 @@ def begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("postroom_writes", False):
         synchronous = "FULL" if options.get("postroom_lasts", True) else "NORMAL"
-        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        if connection.info.get(_SYNCHRONOUS, "FULL") != synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+            connection.info[_SYNCHRONOUS] = synchronous
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")
