@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-_SHORTEST_REST_SECONDS: Final = 0.05
+_SHORTEST_REST_SECONDS: Final = 0.03
 _LONGEST_REST_SECONDS: Final = 0.25  # also between two wakes that no poll comes of, whatever a server says
-_LOOKS: Final = (1, 4)  # rests after which a source is polled again that had mail, although nothing told
+_LOOKS: Final = (1, 6)  # rests after which a source is polled again that had mail, although nothing told
 
 
 class Wakes:
     """Which sources are due, by the seconds of a clock that each call is told.
 
-    After a poll a source rests as long as the poll took, a twentieth to a quarter of a second: so quick polls
-    have at most half of the time.  Where mail was taken more may follow, and a server may be slow to tell of
-    it (Dovecot is half a second late): such a source is polled twice more without being told of anything.
+    After a poll a source rests half as long as the poll took, 30 to 250 ms.  Where mail was taken more may
+    follow, and a server may be slow to tell of it (Dovecot is half a second late): such a source is polled
+    twice more without being told of anything.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Wakes:
 
     def polled(self, name: str, began: float, now: float, *, took_mail: bool) -> None:
         """Let the source rest from now on: its poll ended, and came of whatever was due."""
-        rest = min(max(now - began, _SHORTEST_REST_SECONDS), _LONGEST_REST_SECONDS)
+        rest = min(max((now - began) / 2, _SHORTEST_REST_SECONDS), _LONGEST_REST_SECONDS)
         self._rests_until[name] = now + rest
         look = 0 if took_mail else self._looks.get(name, len(_LOOKS))
         if look < len(_LOOKS):
