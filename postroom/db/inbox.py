@@ -103,7 +103,8 @@ class SqlInbox:
     def settled(self, places: Sequence[Place], now: datetime) -> None:
         if not places:
             return
-        with self._database.write(source=places[0].source) as session:
+        # What a power cut takes of it is owed again, as after any crash before this line.
+        with self._database.write(source=places[0].source, lasts=False) as session:
             copies.mark_settled(session, places, now)
 
     def unsettled(self, source_name: str, *, held: bool = False) -> list[Place]:

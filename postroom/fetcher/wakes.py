@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 _SHORTEST_REST_SECONDS: Final = 0.03
-_LONGEST_REST_SECONDS: Final = 0.25  # also between two wakes that no poll comes of, whatever a server says
+_LONGEST_REST_SECONDS: Final = 0.1
+_WAKES_APART_SECONDS: Final = 0.25  # where no poll comes of them, whatever a server says
 _LOOKS: Final = (1, 6)  # rests after which a source is polled again that had mail, although nothing told
 
 
 class Wakes:
     """Which sources are due, by the seconds of a clock that each call is told.
 
-    After a poll a source rests half as long as the poll took, 30 to 250 ms.  Where mail was taken more may
+    After a poll a source rests half as long as the poll took, 30 to 100 ms.  Where mail was taken more may
     follow, and a server may be slow to tell of it (Dovecot is half a second late): such a source is polled
     twice more without being told of anything.
     """
@@ -51,5 +52,5 @@ class Wakes:
         names = [name for name, moment in self._due.items() if moment <= now]
         for name in names:
             del self._due[name]
-            self._rests_until[name] = now + _LONGEST_REST_SECONDS  # until a poll ends, if one comes of it
+            self._rests_until[name] = now + _WAKES_APART_SECONDS
         return names

@@ -24,8 +24,8 @@ def test_the_first_mail_after_a_quiet_time_is_due_at_once(wakes: Wakes) -> None:
     ("poll_seconds", "rest_seconds"),
     [
         pytest.param(0.001, 0.03, id="a quick poll: 30 ms"),
-        pytest.param(0.25, 0.125, id="half as long as the poll"),
-        pytest.param(30.0, 0.25, id="a long poll: a quarter of a second"),
+        pytest.param(0.125, 0.0625, id="half as long as the poll"),
+        pytest.param(30.0, 0.1, id="a long poll: a tenth of a second"),
     ],
 )
 def test_after_a_poll_a_mailbox_rests_half_as_long_as_the_poll_took(
