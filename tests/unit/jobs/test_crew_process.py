@@ -96,14 +96,15 @@ def test_what_it_takes_apart_is_answered_and_its_time_counts_for_who_waited(star
 
 
 def test_one_that_is_killed_fails_what_it_holds_and_takes_no_more(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "extract.opened:1:sleep")
     process = start()
+    maps = Path(f"/proc/{process.pid}/maps")
 
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(process.take_apart, ORDER)
-        wait_until(lambda: process.held == 1, "the order to be at work")
+        wait_until(lambda: str(tmp_path) in maps.read_text(encoding="utf-8"), "the mail to be open there")
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(WorkerDied, match="a worker process was killed by SIGKILL"):
             asked.result()
