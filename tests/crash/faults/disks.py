@@ -41,19 +41,23 @@ def fill_disks(
         ordeal = Ordeal(played, "faults.disks", seed)
         ordeal.begin()
         if postgres and "database" in disks:
-            _move_to(disks["database"], played, postgres, mounted)
+            _move_to(disks["database"], ordeal, postgres, mounted)
         mounted.callback(played.close)  # before anything is unmounted
         for name, disk in [*disks.items()] * times:
             _fill(ordeal, host, name, disk)
         return ordeal.conclude()
 
 
-def _move_to(disk: Disk, played: Stage, postgres: Postgres, mounted: ExitStack) -> None:
-    """Let the database lie on a disk while no host is up."""
-    played.kill_all()
-    ((name,),) = played.rows("SELECT current_database()")
+def _move_to(disk: Disk, ordeal: Ordeal, postgres: Postgres, mounted: ExitStack) -> None:
+    """Let the database lie on a disk while no host is up, and return when each is at work again.
+
+    A service that cannot reach the database when it starts ends, and leaves it to whoever started it.
+    """
+    ordeal.stage.kill_all()
+    ((name,),) = ordeal.stage.rows("SELECT current_database()")
     mounted.enter_context(postgres.living_at(name, disk.folder))
-    played.start_all()
+    ordeal.send()
+    ordeal.stage.drain()
 
 
 def _folders(played: Stage, host: Host, postgres: Postgres | None) -> dict[str, Path]:
