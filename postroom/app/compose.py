@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 import structlog
 
 from postroom.app.archive import open_store, spool_of
-from postroom.app.crew import build_crew
 from postroom.app.database import connected
 from postroom.config.settings import Settings
 from postroom.db.clock import DatabaseClock
@@ -25,7 +24,6 @@ from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.quarantine import SqlQuarantine
 from postroom.db.schema import upgrade
 from postroom.errors import FileFault, ObjectMissing, StoreUnavailable
-from postroom.jobs.crew import Crew
 from postroom.jobs.lock import holder_of
 from postroom.storage.store import ObjectStore
 
@@ -38,7 +36,7 @@ _NOTHING = "_probe/nothing-lies-here"
 class App:
     """An opened postroom: the database at its newest schema, the config's orgs declared.
 
-    No process of the `crew` is started before there is much to do.
+    What enters `until_closed` is closed before the database is.
     """
 
     settings: Settings
@@ -47,7 +45,7 @@ class App:
     quarantine: SqlQuarantine
     inbox: SqlInbox
     store: ObjectStore
-    crew: Crew
+    until_closed: ExitStack
     clock: Callable[[], datetime]
 
     def now(self) -> datetime:
@@ -99,7 +97,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     SchemaMismatch, UsageFault.
     """
     make_state_dir(settings.state_dir)
-    with connected(settings) as database, closing(build_crew(settings)) as crew:
+    with connected(settings) as database, ExitStack() as until_closed:
         upgrade(database)
         require_fences(database)
         directory, clock = SqlDirectory(database), DatabaseClock(database)
@@ -111,7 +109,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             quarantine=SqlQuarantine(database),
             inbox=SqlInbox(database),
             store=open_store(settings),
-            crew=crew,
+            until_closed=until_closed,
             clock=clock,
         )
 

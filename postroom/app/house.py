@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
+from postroom.app.crew import build_crew
 from postroom.app.opening import opening_of
 from postroom.app.sources import kits
 from postroom.app.standards import standards
@@ -45,7 +47,7 @@ def build_house(
         opening=opening_of(app.settings),
         pace=_pace(app.settings.jobs),
         holder=holder_of(app.settings.state_dir),
-        crew=app.crew,
+        crew=app.until_closed.enter_context(closing(build_crew(app.settings))),
         now=app.now,
         jitter=random.SystemRandom().random,
         polls_until=polls_until,

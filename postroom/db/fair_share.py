@@ -49,13 +49,15 @@ class OrgRing:
         self._last = orgs[-1] if orgs else NOBODY
         while orgs and len(taken) < limit:
             share = max(1, (limit - len(taken)) // len(orgs))
-            with_more = []
+            with_more, found = [], list[Row[Any]]()
             for org_id in orgs:
-                some = _due_of(session, state, org_id, now, most=min(share, limit - len(taken)))
-                if some:
-                    _lease(session, some, holder, until)
-                taken += some
+                most = min(share, limit - len(taken) - len(found))
+                some = _due_of(session, state, org_id, now, most=most)
+                found += some
                 with_more += [org_id] if len(some) == share else []
+            if found:
+                _lease(session, found, holder, until)
+            taken += found
             orgs = with_more
         leased = [Leased(row.org_id, row.message_id, row.token + 1, _deaths(row)) for row in taken]
         return by_org(leased, lambda each: each.org_id)

@@ -128,10 +128,9 @@ def owe(session: Session, announcements: Sequence[Mapping[str, Any]]) -> None:
 def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mapping[UUID, datetime]) -> None:
     """End the work on messages that are at their end, or let it wait until the next system was told.
 
-    `waiting` says since when or until when those wait that owe something; see `still_owed`.  The caller holds
-    the work rows.
+    `waiting` says of those that owe something when that is due; see `still_owed`.  The caller holds the work
+    rows.
     """
-    session.flush()
     by_time: dict[datetime, list[UUID]] = defaultdict(list)
     for message_id, due_at in waiting.items():
         by_time[due_at].append(message_id)
@@ -147,7 +146,6 @@ def still_owed(session: Session, org_id: UUID, message_ids: Collection[UUID]) ->
 
     The session acts for the org.
     """
-    session.flush()
     rows = session.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
     return {row.message_id: row.due_since for row in rows}
 

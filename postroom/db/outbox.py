@@ -33,14 +33,14 @@ class SqlOutbox:
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
         until = now + timedelta(seconds=lease_seconds)
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             taken = self._ring.take_due(
                 session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now
             )
             return [owed for org_id, some in taken for owed in _owed(session, org_id, some, now)]
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
-        with self._database.write() as session:
+        with self._database.write(lasts=False) as session:
             keep(session, claimed, now + timedelta(seconds=lease_seconds))
 
     def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:

@@ -36,13 +36,8 @@ def drain(kit: SourceKit, house: House, *, took_mail: Callable[[], object]) -> N
 def poll_once(kit: SourceKit, house: House, took_mail: Callable[[], object]) -> bool:
     """Poll once, and return whether there may be more at once; otherwise as `drain`."""
     counted: list[Tally] = []
-
-    def committed(tally: Tally) -> None:
-        if tally.taken:
-            took_mail()
-
     with suppress(MailUnreadable):  # logged and recorded by the poll itself
-        poll(kit, house, report=counted.append, committed=committed)
+        poll(kit, house, report=counted.append, took_mail=took_mail)
     tally = sum(counted, Tally())
     met = tally.taken + tally.duplicates + tally.quarantined + tally.left
     return met >= kit.max_per_poll and not tally.refused

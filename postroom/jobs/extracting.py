@@ -116,8 +116,9 @@ def _conclude(claims: Sequence[Claim], finished: SimpleQueue[Future[Outcome]], h
     for _ in claims:
         with stage("extract"):
             outcome = finished.get().result()
+        complete = together.add(outcome)
         try:
-            tally += _write_down(together.add(outcome), house)
+            tally += _write_down(complete, house) if complete else Tally()
         except TransientError as error:
             outages.append(error)
     if outages:
@@ -132,7 +133,8 @@ def _write_down(outcomes: Iterable[Outcome], house: House) -> Tally:
         if outcome.extracted is not None:
             ready.append(outcome)
         elif isinstance(outcome.error, WorkerDied):
-            tally += Tally(died=_count_death(outcome.claim, house, outcome.error))
+            _count_death(outcome.claim, house, outcome.error)
+            tally += Tally(died=1)
         elif isinstance(outcome.error, TransientError):
             outages.append(_put_back(outcome.claim, house, outcome.error))
         elif outcome.error is not None:
@@ -188,11 +190,10 @@ def _put_back(claim: Claim, house: House, outage: TransientError) -> TransientEr
     return outage
 
 
-def _count_death(claim: Claim, house: House, error: WorkerDied) -> bool:
+def _count_death(claim: Claim, house: House, error: WorkerDied) -> None:
     _unless_lost(claim, lambda: house.workbench.died_over(claim))
     facts = {"org": claim.org, "row": str(claim.message_id), "bytes": claim.size_bytes}
     _log.warning("worker process died", **facts, deaths=claim.deaths + 1, code=error.code, error=str(error))
-    return True
 
 
 def _attempt_failed(claim: Claim, house: House, error: Exception) -> bool:

@@ -60,11 +60,7 @@ def one_round(
             counted.append(tally)
             report(tally)
 
-        def wake(tally: Tally) -> None:
-            if tally.taken:
-                work.wake()
-
-        polling = partial(poll, limit=limit, since=since, report=count, committed=wake)
+        polling = partial(poll, limit=limit, since=since, report=count, took_mail=work.wake)
         ends = _poll_each(kits, house, polling, rests=rests)
     worked, outage = _work(house)
     tally = sum(counted, work.tally + worked)

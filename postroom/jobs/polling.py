@@ -20,7 +20,7 @@ from postroom.jobs.backlog import Backlog
 from postroom.jobs.house import House, SourceKit
 from postroom.jobs.keeping import kept
 from postroom.jobs.records import as_record
-from postroom.pipeline.accept import Committed, Settle, accept, settle_places
+from postroom.pipeline.accept import Settle, accept, settle_places
 from postroom.pipeline.tally import Tally
 from postroom.stages import stage, track
 
@@ -35,13 +35,13 @@ def poll(
     limit: int | None = None,
     since: datetime | None = None,
     report: Callable[[Tally], None] = lambda _tally: None,
-    committed: Committed = lambda _tally: None,
+    took_mail: Callable[[], object] = lambda: None,
 ) -> Tally:
     """Accept what is new in one source, batch by batch; settle first what an earlier poll could not.
 
     One source's trouble is recorded for `status` and raised: SourceUnavailable and its kind, or an outage of
     archive or database.  What was committed until then stands, and `report` was told of each batch of it;
-    `committed` is told a little sooner, before the source lets a batch go.  A refused after-action is
+    `took_mail` is called a little sooner, before the source lets new mail go.  A refused after-action is
     recorded too, and is in the tally.  Returns an empty tally while another worker holds the source's lease.
 
     Where the house's time is over, the poll ends after the mails that were read whole; that is trouble
@@ -61,7 +61,7 @@ def poll(
         ):
             backlog = Backlog(limit or kit.max_per_poll)
             return _counted(
-                _batches(fence, kit, house, backlog, since, committed), kit, house, report, backlog
+                _batches(fence, kit, house, backlog, since, took_mail), kit, house, report, backlog
             )
     finally:
         house.leases.release(fence)
@@ -116,7 +116,7 @@ def _batches(
     house: House,
     backlog: Backlog,
     since: datetime | None,
-    committed: Committed,
+    took_mail: Callable[[], object],
 ) -> Iterator[Tally]:
     _require_pinned_org(kit)
     with kit.connect() as source:
@@ -128,7 +128,7 @@ def _batches(
             settle = _in_time(source, coming)
             for batch in coming:
                 backlog.note(batch)
-                yield accept(batch, desk=kit.desk, settle=settle, fence=fence, committed=committed)
+                yield accept(batch, desk=kit.desk, settle=settle, fence=fence, took_mail=took_mail)
                 # A commit that took long may have outlasted the lease: go on only while the mailbox is ours.
                 _renew_lease(fence, house)
 

@@ -30,7 +30,6 @@ from postroom.stages import stage
 from postroom.storage.store import ObjectStore
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.accept")
-Committed = Callable[[Tally], None]
 _RACES = 5  # each lost race means that somebody else got something done
 
 
@@ -61,18 +60,18 @@ def accept(
     desk: Desk,
     settle: Settle,
     fence: Fence | None = None,
-    committed: Committed = lambda _tally: None,
+    took_mail: Callable[[], object] = lambda: None,
 ) -> Tally:
     """Make every message of `batch` safe, and only then let its source forget it; return what was decided.
 
-    `committed` is told that as soon as it is so, before the source is asked for anything.
+    `took_mail` is called as soon as new mail is committed, before the source is asked for anything.
 
     Safe to repeat from any point: objects are content-addressed, known keys become sightings, and what was
     committed but not settled is settled again.  Raises StoreUnavailable, DatabaseUnavailable, LeaseLost, and
     SourceChanged when a spooled mail vanished: the batch then stays where it is.  A refused after-action is
     counted in the tally and does not raise, and a mail whose row the database refuses goes to quarantine.
     """
-    how = _How(settle, fence, committed)
+    how = _How(settle, fence, took_mail)
     try:
         return _accept(batch, desk, how)
     except RowRefused:
@@ -83,7 +82,7 @@ def accept(
 class _How:
     settle: Settle
     fence: Fence | None
-    committed: Committed
+    took_mail: Callable[[], object]
 
 
 def _one_by_one(batch: Batch, desk: Desk, how: _How) -> Tally:
@@ -115,7 +114,8 @@ def _accept(batch: Batch, desk: Desk, how: _How, *, unstorable: str = "") -> Tal
     plan, ids = _archive_and_commit(batch, decided, desk, how.fence, met_at)
     reach("accept.committed")
     tally = log_verdicts(plan, ids, orgs, ms=(time.monotonic() - started) * 1000)
-    how.committed(tally)
+    if tally.taken:
+        how.took_mail()
     settling = [seen for seen in plan.seen if _may_be_settled(seen)]
     taken = dict.fromkeys(seen.place for seen in settling if seen.verdict is not Verdict.QUARANTINED)
     held = list(dict.fromkeys(seen.place for seen in settling if seen.place not in taken))
