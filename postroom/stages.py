@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
@@ -111,6 +111,11 @@ class Ledger:
         with self._lock:
             mine = [key for key in self.spent if key[0] == track]
             return {name: self.spent.pop((track, name)).seconds for _, name in mine}
+
+    def so_far(self) -> dict[tuple[str, str], Spent]:
+        """Return what is counted by now, by track and stage; what a stage has still open is not."""
+        with self._lock:
+            return {key: replace(spent) for key, spent in self.spent.items()}
 
     def add(self, track: str, name: str, seconds: float) -> None:
         """Count so many seconds for a stage of a track."""

@@ -60,10 +60,17 @@ def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
             ],
         )
     )
+    _leave_out_what_no_line_has()
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)  # libraries: what a person must know
     logging.getLogger("postroom").setLevel(log.level.upper())
+
+
+def _leave_out_what_no_line_has() -> None:
+    """Let logging not look for thread, process and place in the code (its documentation: "Optimization")."""
+    switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks", "_srcfile")
+    vars(logging).update(dict.fromkeys(switches))
 
 
 def _let_announcements_fail(record: logging.LogRecord) -> None:

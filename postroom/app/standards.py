@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from postroom.config.settings import Mailbox, MaildirFolder, Settings
 from postroom.core.rules import NO_CHANGES, Changes, Rules, Standard, changed
@@ -14,11 +15,11 @@ def standards(settings: Settings, source_of: Callable[[Claim], str]) -> Callable
     sources: list[Mailbox | MaildirFolder] = [*settings.mailbox.values(), *settings.maildir.values()]
     have_rules = any(source.documents != NO_CHANGES for source in sources)
 
-    def standard(claim: Claim) -> Standard:
-        source = source_of(claim) if have_rules else ""
-        return Standard(settings.limits, rules_for(settings, org=claim.org, source=source))
+    @cache  # there are few orgs and sources, and many mails
+    def known(org: str, source: str) -> Standard:
+        return Standard(settings.limits, rules_for(settings, org=org, source=source))
 
-    return standard
+    return lambda claim: known(claim.org, source_of(claim) if have_rules else "")
 
 
 def rules_for(settings: Settings, *, org: str, source: str) -> Rules:

@@ -16,12 +16,12 @@ import structlog
 
 from postroom import __version__
 from postroom.app.compose import App
-from postroom.app.running import build_service
+from postroom.app.running import Service, build_service
 from postroom.cli.context import opened, say_no_source
 from postroom.cli.heap import share_one_heap
 from postroom.cli.profile import profile_option, profiling
 from postroom.cli.words import counted
-from postroom.jobs.heartbeat import Heartbeat, beating
+from postroom.jobs.heartbeat import beating
 from postroom.jobs.lock import state_lock
 from postroom.jobs.runner import Runner, poll_of
 from postroom.jobs.sd_notify import ServiceSupervisor
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # without a Maildir nobody pays for watchdog
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.run")
 _LOOK_SECONDS = 1.0
 """A signal that the system hands to another thread wakes no wait without an end in this one."""
+_TELL_SECONDS = 15.0  # how often Prometheus asks, as a rule
 
 
 @click.command(short_help="Run the service: poll, extract, announce, until SIGTERM.")
@@ -44,7 +45,7 @@ def run(ctx: click.Context, /, *, profile: bool) -> None:
     with 0.  SIGUSR1 polls every source now.
     """
     with (
-        profiling(wanted=profile),
+        profiling(wanted=profile) as tell,
         opened(ctx, secrets=True) as app,
         state_lock(app.settings.state_dir, command="run", now=app.now()),
     ):
@@ -53,21 +54,26 @@ def run(ctx: click.Context, /, *, profile: bool) -> None:
         if not app.settings.mailbox and not app.settings.maildir:
             say_no_source(app)
         with _relay(app):  # first: the Maildir that it fills is watched
-            serve(app, command="run")
+            serve(app, command="run", tell=tell)
 
 
-def serve(app: App, *, command: str, only_works: bool = False) -> None:
-    """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished."""
+def serve(app: App, *, command: str, tell: Callable[[], None] | None, only_works: bool = False) -> None:
+    """Run the tasks until a signal asks for the end; returns once the tasks at hand are finished.
+
+    `tell` is called now and then by the way: see `profiling`.
+    """
     share_one_heap()
     supervisor = ServiceSupervisor(os.environ)
     with beating(app.settings.state_dir, command=command, now=app.now, supervisor=supervisor) as heartbeat:
-        _serve(app, heartbeat, supervisor, only_works=only_works)
+        service = build_service(app, only_works=only_works)
+        service.runner.every(heartbeat.every_seconds, "heartbeat", heartbeat.beat)
+        if tell is not None:
+            service.runner.every(_TELL_SECONDS, "figures", tell)
+        _serve(app, service, supervisor, only_works=only_works)
 
 
-def _serve(app: App, heartbeat: Heartbeat, supervisor: ServiceSupervisor, *, only_works: bool) -> None:
-    service = build_service(app, only_works=only_works)
+def _serve(app: App, service: Service, supervisor: ServiceSupervisor, *, only_works: bool) -> None:
     house, runner = service.house, service.runner
-    runner.every(heartbeat.every_seconds, "heartbeat", heartbeat.beat)
     stop = Event()
 
     def poll_now() -> None:

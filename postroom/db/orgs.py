@@ -98,16 +98,16 @@ class SqlDirectory:
             return [_entry(session, row) for row in session.scalars(select(OrgRow).order_by(OrgRow.slug))]
 
 
-def slug_of(session: Session, org_id: UUID) -> str:
-    """Return the slug of an org that is there."""
-    slug: str = session.execute(_slug(), {"org": org_id}).scalar_one()
-    return slug
+def slugs_of(session: Session, org_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the slugs of orgs that are there."""
+    rows = session.execute(_slugs(), {"orgs": list(org_ids)}).all() if org_ids else []
+    return {row.id: row.slug for row in rows}
 
 
 @cache
-def _slug() -> Select[Any]:
+def _slugs() -> Select[Any]:
     org = cast("Table", OrgRow.__table__).c
-    return select(org.slug).where(org.id == bindparam("org"))
+    return select(org.id, org.slug).where(org.id.in_(bindparam("orgs", expanding=True)))
 
 
 def _resolved(session: Session, slugs: Sequence[str]) -> dict[str, Org]:

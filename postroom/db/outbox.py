@@ -18,7 +18,7 @@ from postroom.db.fair_share import Leased, OrgRing
 from postroom.db.finishing import close_or_owe, hold, still_owed
 from postroom.db.machinery import Outbox
 from postroom.db.models import Document, InboundMessage
-from postroom.db.orgs import slug_of
+from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Told
 from postroom.db.scopes import acting_for
 from postroom.db.values import Owed, Untold, WorkState
@@ -37,7 +37,12 @@ class SqlOutbox:
             taken = self._ring.take_due(
                 session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now
             )
-            return [owed for org_id, some in taken for owed in _owed(session, org_id, some, now)]
+            slugs = slugs_of(session, [org_id for org_id, _ in taken])
+            return [
+                owed
+                for org_id, some in taken
+                for owed in _owed(session, org_id, some, now, slug=slugs[org_id])
+            ]
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
         with self._database.write(lasts=False) as session:
@@ -68,9 +73,8 @@ def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
     session.execute(update(Outbox).where(*mine).values(**facts))
 
 
-def _owed(session: Session, org_id: UUID, some: Sequence[Leased], now: datetime) -> list[Owed]:
+def _owed(session: Session, org_id: UUID, some: Sequence[Leased], now: datetime, *, slug: str) -> list[Owed]:
     """Return what is owed and due of one org's messages, the longest owed first."""
-    slug = slug_of(session, org_id)
     with acting_for(session, org_id):
         wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
         rows = session.execute(_due_now(), wanted).all()

@@ -27,7 +27,7 @@ from postroom.db.finishing import (
 )
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
-from postroom.db.orgs import slug_of
+from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Extracted
 from postroom.db.scopes import acting_for
 from postroom.db.values import Claim, Owed, WorkState
@@ -46,7 +46,12 @@ class SqlWorkbench:
             taken = self._ring.take_due(
                 session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now
             )
-            return [claim for org_id, some in taken for claim in _claims(session, org_id, some)]
+            slugs = slugs_of(session, [org_id for org_id, _ in taken])
+            return [
+                claim
+                for org_id, some in taken
+                for claim in _claims(session, org_id, some, slug=slugs[org_id])
+            ]
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
@@ -143,10 +148,9 @@ def _row(claim: Claim) -> RowId:
     return claim.org_id, claim.message_id
 
 
-def _claims(session: Session, org_id: UUID, some: Sequence[Leased]) -> list[Claim]:
+def _claims(session: Session, org_id: UUID, some: Sequence[Leased], *, slug: str) -> list[Claim]:
     """Return the claims of one org's messages; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
-    slug = slug_of(session, org_id)
     with acting_for(session, org_id):
         messages = session.execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
     return [_claim(slug, message, by_id[message.id]) for message in messages]

@@ -36,12 +36,11 @@ class Tally:
     refused: str = ""
 
     def __add__(self, other: Tally) -> Tally:
-        numbers = {
-            name: getattr(self, name) + getattr(other, name)
-            for name in (field.name for field in fields(self))
-            if name != "refused"
-        }
+        numbers = {name: getattr(self, name) + getattr(other, name) for name in _NUMBERS}
         return Tally(**numbers, refused=self.refused or other.refused)
+
+
+_NUMBERS: Final = tuple(field.name for field in fields(Tally) if field.name != "refused")
 
 
 def log_verdicts(plan: Plan, ids: Mapping[Key, UUID], orgs: Mapping[str, Org], *, ms: float) -> Tally:

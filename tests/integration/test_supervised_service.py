@@ -116,3 +116,19 @@ def test_a_service_that_was_killed_falls_silent(tmp_path: Path) -> None:
         os.utime(heartbeat, (a_minute_ago, a_minute_ago))
 
     assert "[E-SILENT]" in postroom(tmp_path / "postroom.toml", "healthcheck", answer=69).out
+
+
+def test_prometheus_finds_what_stages_took_while_the_service_runs(tmp_path: Path) -> None:
+    figures = tmp_path / "postroom.prom"
+
+    with service(tmp_path, POSTROOM_PROFILE=str(figures)) as process:
+        wait_until(figures.exists, "the first figures", 20)
+        meanwhile = figures.read_text(encoding="utf-8")
+        process.send_signal(signal.SIGTERM)
+        ended = process.wait(20)
+
+    whole = 'postroom_stage_duration_seconds_count{stage="else",track="main"} 1.0'
+    assert 'postroom_stage_duration_seconds_count{stage="start",track="main"} 1.0' in meanwhile
+    assert whole not in meanwhile
+    assert whole in figures.read_text(encoding="utf-8")
+    assert ended == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from postroom.cli.registry import COMMANDS
 from postroom.config.schema import keys
 from postroom.errors import Exit, by_code
+from postroom.web.metrics import METRICS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "postroom").rglob("*.py"))
@@ -140,6 +141,14 @@ def test_every_error_code_is_documented() -> None:
     page = reference("errors.md")
 
     assert [code for code in by_code() if f"## {code}" not in page] == []
+
+
+def test_every_metric_is_documented_with_its_meaning() -> None:
+    page = reference("metrics.md")
+
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| `")}
+    assert sorted(rows) == [f"`{name}`" for name in sorted(METRICS)]
+    assert [name for name, meaning in METRICS.items() if meaning not in rows[f"`{name}`"]] == []
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from postroom.stages import ELSE, Ledger, in_track, profiled, stage, track
+from postroom.stages import ELSE, Ledger, Spent, in_track, profiled, stage, track
 
 
 class Clock:
@@ -57,6 +57,17 @@ def test_what_another_process_spent_is_of_the_thread_that_waited_for_it() -> Non
     }
     assert ledger.taken("workers") == {"read": 1.0, "take apart": 3.0, ELSE: 1.0}
     assert ledger.spent == {}
+
+
+def test_what_is_counted_so_far_is_of_that_moment() -> None:
+    ledger = Ledger(Clock())
+    ledger.add("polls", "fetch", 2.0)
+
+    told = ledger.so_far()
+    ledger.add("polls", "fetch", 3.0)
+
+    assert told == {("polls", "fetch"): Spent(2.0, 1)}
+    assert ledger.so_far() == {("polls", "fetch"): Spent(5.0, 2)}
 
 
 def test_a_track_inside_another_is_no_track_of_its_own() -> None:

@@ -73,6 +73,7 @@ def test_a_run_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
         "mako",
         "postroom.jobs.crew_process",
         "procrastinate",
+        "prometheus_client",
         "psycopg",
         "pygments",
         "rich",
