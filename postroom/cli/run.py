@@ -21,6 +21,7 @@ from postroom.cli.context import opened, say_no_source
 from postroom.cli.heap import share_one_heap
 from postroom.cli.profile import profile_option, profiling
 from postroom.cli.words import counted
+from postroom.errors import MaildirUnusable
 from postroom.jobs.heartbeat import beating
 from postroom.jobs.lock import state_lock
 from postroom.jobs.runner import Runner, poll_of
@@ -131,6 +132,6 @@ def _watch(paths: tuple[str, ...], task: str, runner: Runner) -> Watcher | None:
 
     try:
         return watch(there, lambda: runner.wake(task))
-    except OSError as error:
-        _log.warning("cannot watch, rescanning only", task=task, error=str(error))
+    except MaildirUnusable as error:
+        _log.warning("cannot watch, rescanning only", task=task, error=str(error), fix=error.fix)
         return None

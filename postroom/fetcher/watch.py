@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -11,6 +13,11 @@ from watchdog.observers.api import BaseObserver
 
 from postroom import maildir
 from postroom.errors import MaildirUnusable
+
+_LIMITS: Final = {
+    errno.ENOSPC: "raise the sysctl fs.inotify.max_user_watches",
+    errno.EMFILE: "raise the sysctl fs.inotify.max_user_instances",
+}
 
 
 class Watcher:
@@ -37,13 +44,18 @@ def watch(paths_of_new: Sequence[Path], wake: Callable[[], None]) -> Watcher:
     watcher = Watcher(observer)
     for path in paths_of_new:
         try:
-            with maildir.explained("watch", path):
-                # new/ itself: a delivery is a rename into it.  Only what appears: we read there ourselves.
-                observer.schedule(_Bell(wake), str(path), event_filter=[FileCreatedEvent, FileMovedEvent])
-        except MaildirUnusable:
+            # new/ itself: a delivery is a rename into it.  Only what appears: we read there ourselves.
+            observer.schedule(_Bell(wake), str(path), event_filter=[FileCreatedEvent, FileMovedEvent])
+        except OSError as error:
             watcher.close()
-            raise
+            raise _unwatchable(path, error) from error
     return watcher
+
+
+def _unwatchable(path: Path, error: OSError) -> MaildirUnusable:
+    """Return the error with its way out: here ENOSPC and EMFILE speak of the kernel's limits (inotify(7))."""
+    fix = _LIMITS.get(error.errno or 0) or maildir.way_out(error, path)
+    return MaildirUnusable(f"cannot watch {path}: {maildir.fault(error)}", fix=fix)
 
 
 class _Bell(FileSystemEventHandler):
