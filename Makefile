@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # PEER_PACKAGES=      the same for `make bench-peers`: those that are measured beside postroom
 # WORKERS=3           how many processes run the tests; more than cores, for they often wait for servers
 # TMPDIR=             where `make test` keeps temporary files (default: in memory, where there is room)
-# KILLS=300           how often `make crash` kills postroom at random in each cell
+# KILLS=300           how often `make crash` kills postroom at random in each cell, and `make crash-relay` the relay
 # CELLS=              the cells of `make crash`, such as "sqlite-maildir postgres-imap"; empty: all six
 # PARTS=              the parts of `make crash`, such as "faults mailbox" or "faults.wires"; empty: all
 # SECONDS=60          how long each target of `make fuzz` runs; its seeds: POSTROOM_CORPUS, a folder of mails
@@ -90,6 +90,10 @@ format: dev ## Format the code and mend what the linter can mend
 coverage: dev cluster-packages ## Run the tests and show the lines that none of them reached
 	@.venv/bin/pytest -n $(WORKERS) -m "not $(CONTAINERS)" --cov --cov-report=term-missing:skip-covered --cov-report=html
 
+.PHONY: crash-relay
+crash-relay: dev packages ## Kill the relay under load (KILLS=300): what got its 250 is there whole, and nothing is there half
+	@POSTROOM_CRASH_KILLS=$(KILLS) .venv/bin/pytest -n 0 --timeout 0 -s tests/crash/test_relay_kills.py
+
 .PHONY: crash
 crash: dev cluster-packages ## Kill postroom everywhere (KILLS=300), let faults befall it, and count what is lost
 	@.venv/bin/python -m tests.crash --kills $(KILLS) --cells $(CELLS) --parts $(PARTS)
@@ -119,8 +123,8 @@ bench-peers-cluster: dev cluster-packages ## The same on PostgreSQL and S3, besi
 	@.venv/bin/python -m bench.peers --storage cluster $(call keep,peers-cluster) $(BENCH)
 
 .PHONY: bench-relay
-bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --json FILE")
-	@.venv/bin/python -m bench.relay $(BENCH)
+bench-relay: dev packages ## Measure the relay beside Postfix (BENCH="--mails 500 --rounds 1 --json FILE")
+	@.venv/bin/python -m bench.relay $(call keep,relay) $(BENCH)
 
 .PHONY: bench-s3
 bench-s3: dev cluster-packages ## Measure how many objects a second go into an archive in S3
@@ -129,11 +133,11 @@ bench-s3: dev cluster-packages ## Measure how many objects a second go into an a
 .PHONY: bench-parse
 bench-parse: dev ## Measure how fast mail is taken apart, beside other parsers, and what hostile mail costs
 	@tools/venv bench
-	@.venv/bin/python -m bench.parse
+	@.venv/bin/python -m bench.parse $(call keep,parse) $(BENCH)
 
 .PHONY: bench-imap
 bench-imap: dev packages ## Measure how many mails a second come out of an IMAP mailbox
-	@.venv/bin/python -m bench.imap
+	@.venv/bin/python -m bench.imap $(BENCH)
 
 .PHONY: bench-mailboxes
 bench-mailboxes: dev packages ## Measure 1,000 mailboxes on two hosts, and the first sync of 50,000 mails (BENCH="many --boxes 100")

@@ -132,12 +132,17 @@ def _modules() -> int:
 
 
 def breaches(found: Figures, recorded: Figures) -> list[str]:
-    """Return what costs more than a tenth over its record, or has none, in words."""
+    """Return what costs more than a tenth over its record, has none, or is a record of nothing, in words."""
     unknown = [f"{name} has no record" for name in found if name not in recorded]
-    return unknown + [
-        f"{name}: {found[name]:,} calls, recorded are {recorded[name]:,}"
-        for name in found
-        if name in recorded and found[name] > SLACK * recorded[name]
+    gone = [f"{name} is recorded and was not measured" for name in recorded if name not in found]
+    return [
+        *unknown,
+        *gone,
+        *(
+            f"{name}: {found[name]:,} calls, recorded are {recorded[name]:,}"
+            for name in found
+            if name in recorded and found[name] > SLACK * recorded[name]
+        ),
     ]
 
 

@@ -1,11 +1,17 @@
 """What postroom costs when nothing comes: a `fetch --once` from cron, and a `run` with twenty mailboxes.
 
+Beside them, how long an MTA waits for one mail to be delivered by the pipe.
+
 python -m bench.idle [--boxes 20] [--seconds 60] [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -19,11 +25,13 @@ from bench.peers.taking import configuration, fetch_once, postroom
 from bench.report import Figure, median, told
 from bench.service import service
 from bench.tree import Command, cost_of, cpu_seconds, pss_mb, rss_mb
+from postroom import maildir
 from tests.command import ENVIRONMENT
 from tests.servers.dovecot import Dovecot
 from tests.servers.waiting import wait_until
 
 _KNOWN: Final = 1_000
+_STARTS: Final = 15
 _WARM_SECONDS: Final = 20.0  # the first polls of all mailboxes are over
 
 
@@ -43,6 +51,29 @@ def nothing_new(asked: argparse.Namespace) -> Iterator[Figure]:
     yield Figure("fetch --once, nothing new, CPU", cpu, "s", note, at_most=1.0)
     yield Figure("fetch --once, nothing new, wall", median([cost.wall_seconds for cost in costs]), "s")
     yield Figure("fetch --once, nothing new, memory", max(cost.rss_mb for cost in costs), "MB")
+
+
+def start_of_deliver(_asked: argparse.Namespace) -> Iterator[Figure]:
+    """Yield how long an MTA waits for `postroom deliver`, from its start to its end."""
+    with tempfile.TemporaryDirectory(prefix="bench-idle-") as made:
+        folder = Path(made)
+        maildir.create(folder / "Maildir")
+        mail = folder / "mail.eml"
+        mail.write_bytes(next(iter(mails.small(1))).raw)
+        command = [sys.executable, "-m", "postroom", "deliver", "--maildir", str(folder / "Maildir")]
+        seconds = []
+        for _ in range(_STARTS):
+            with mail.open("rb") as content:
+                started = time.perf_counter()
+                subprocess.run(
+                    [*command, "--recipient", "orders+acme@intake.example"],
+                    stdin=content,
+                    check=True,
+                    env=ENVIRONMENT,
+                )
+                seconds.append(time.perf_counter() - started)
+    note = f"median of {_STARTS}; the mail is durable"
+    yield Figure("deliver, wall", median(seconds) * 1e3, "ms", note, at_most=150.0)
 
 
 def idle_run(asked: argparse.Namespace) -> Iterator[Figure]:
@@ -91,7 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     asked = parser.parse_args()
-    told((figure for part in (nothing_new, idle_run) for figure in part(asked)), asked.json)
+    told((figure for part in (nothing_new, start_of_deliver, idle_run) for figure in part(asked)), asked.json)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import gc
 import hashlib
-import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.parser import BytesParser
 from pathlib import Path
 
@@ -28,6 +26,7 @@ import pybase64
 from fast_mail_parser import parse_email
 
 from bench import mails
+from bench.report import Figure, median, told
 from postroom.core.decode import decode
 from postroom.core.mime import walk
 from tests.counted import Counted
@@ -78,8 +77,24 @@ def bodies(raw: bytes, *, containers: bool) -> list[tuple[bytes, bool]]:
     ]
 
 
-def compared(name: str, raws: Sequence[bytes], rounds: int) -> dict[str, float]:
-    """Print and return the median MB/s of each candidate over these mails."""
+def compared(name: str, raws: Sequence[bytes], rounds: int, *, aimed: bool = False) -> Iterator[Figure]:
+    """Yield the median MB/s of each candidate over these mails, and postroom's beside others', by rounds."""
+    megabytes = sum(map(len, raws)) / 1e6
+    seconds = _timed(raws, rounds)
+    what = f"{len(raws)} mail(s), {megabytes:.0f} MB, {rounds} rounds of CPU time"
+    for candidate, times in seconds.items():
+        rates = [megabytes / one for one in times]
+        note = f"{min(rates):.0f} to {max(rates):.0f}; {what}"
+        yield Figure(f"{name}: {candidate}", median(rates), "MB/s", note)
+    aims: dict[str, float] = {COMPAT: 10.0, RUST: 0.6} if aimed else {}
+    for mine, other in ((OURS, COMPAT), (OURS, RUST), (OURS, PLAIN), (LEDGER, ALL_PLAIN)):
+        ratios = [theirs / ours for ours, theirs in zip(seconds[mine], seconds[other], strict=True)]
+        note = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        yield Figure(f"{name}: {mine} beside {other}", median(ratios), "x", note, at_least=aims.get(other))
+
+
+def _timed(raws: Sequence[bytes], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of CPU time of each candidate in each round."""
     leaves = [bodies(raw, containers=False) for raw in raws]
     parts = [bodies(raw, containers=True) for raw in raws]
     candidates: dict[str, Callable[[], object]] = {
@@ -97,17 +112,7 @@ def compared(name: str, raws: Sequence[bytes], rounds: int) -> dict[str, float]:
             started = time.process_time()
             run()
             seconds[candidate].append(time.process_time() - started)
-    megabytes = sum(map(len, raws)) / 1e6
-    rates = {candidate: megabytes / statistics.median(times) for candidate, times in seconds.items()}
-    print(f"\n{name}: {len(raws)} mails, {megabytes:.0f} MB, median of {rounds} rounds of CPU time")
-    for candidate, rate in rates.items():
-        print(f"  {candidate:34} {rate:8.0f} MB/s  {len(raws) / megabytes * rate:8.1f} mails/s")
-    faster, beside = rates[OURS] / rates[COMPAT], rates[OURS] / rates[RUST]
-    print(f"  postroom is {faster:.1f} x {COMPAT}, {beside:.2f} x {RUST}, and takes the time of")
-    print(
-        f"  {rates[PLAIN] / rates[OURS]:.2f} x {PLAIN}; {rates[ALL_PLAIN] / rates[LEDGER]:.2f} x {ALL_PLAIN}"
-    )
-    return rates
+    return seconds
 
 
 def peak_of(path: Path) -> float:
@@ -122,24 +127,19 @@ def peak_of(path: Path) -> float:
     return int(done.stderr.split()[-1]) / 1024
 
 
-def memory() -> dict[str, float]:
-    """Print and return the peak memory of `postroom inspect` on a small mail and on one of 100 MB."""
-    peaks = {}
+def memory() -> Iterator[Figure]:
+    """Yield the peak memory of `postroom inspect` on a small mail and on one of 100 MB."""
     with tempfile.TemporaryDirectory() as folder:
         for megabytes in (1, 100):
             path = Path(folder, f"{megabytes}.eml")
             path.write_bytes(mails.single(megabytes).raw)
-            peaks[f"{megabytes} MB"] = peak_of(path)
-    print("\npostroom inspect, peak memory of the whole process")
-    for name, peak in peaks.items():
-        print(f"  a mail of {name:8} {peak:6.0f} MB")
-    return peaks
+            yield Figure(
+                f"postroom inspect, a mail of {megabytes} MB", peak_of(path), "MB", "the whole process"
+            )
 
 
-def bombs() -> dict[str, tuple[float, float]]:
-    """Print and return seconds and peak MB for each hostile mail."""
-    print("\nHostile mails (the core's whole work)       seconds   peak MB")
-    figures = {}
+def bombs() -> Iterator[Figure]:
+    """Yield what the core's whole work on each hostile mail takes."""
     for name, raw in BOMBS.items():
         started = time.process_time()
         take_apart(Counted(raw))
@@ -148,26 +148,25 @@ def bombs() -> dict[str, tuple[float, float]]:
         take_apart(Counted(raw))
         peak = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
-        figures[name] = (round(seconds, 3), round(peak, 1))
-        print(f"  {name:40} {seconds:8.3f}  {peak:8.1f}")
-    return figures
+        yield Figure(f"hostile: {name}", seconds, "s", f"{len(raw) / 1e6:.1f} MB; {peak:.1f} MB of memory")
+
+
+def _all(asked: argparse.Namespace) -> Iterator[Figure]:
+    mixed = [mail.raw for mail in mails.mixed(asked.mails)]
+    yield from compared("mixed", mixed, asked.rounds, aimed=True)
+    yield from compared("25 MB", [mails.single(25).raw], asked.rounds)
+    yield from compared("100 MB", [mails.single(100).raw], max(1, asked.rounds // 2))
+    yield from memory()
+    yield from bombs()
 
 
 def main() -> None:
-    wanted = argparse.ArgumentParser(description=__doc__)
-    wanted.add_argument("--mails", type=int, default=300, help="of the mixed kind")
-    wanted.add_argument("--rounds", type=int, default=5)
-    wanted.add_argument("--json", type=Path, help="write the figures there too")
-    options = wanted.parse_args()
-    figures: dict[str, object] = {
-        "mixed": compared("mixed", [mail.raw for mail in mails.mixed(options.mails)], options.rounds),
-        "25 MB": compared("one mail of 25 MB", [mails.single(25).raw], options.rounds),
-        "100 MB": compared("one mail of 100 MB", [mails.single(100).raw], max(1, options.rounds // 2)),
-        "memory": memory(),
-        "bombs": bombs(),
-    }
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    parser = argparse.ArgumentParser(prog="python -m bench.parse", description=__doc__)
+    parser.add_argument("--mails", type=int, default=300, help="of the mixed kind")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    asked = parser.parse_args()
+    told(_all(asked), asked.json)
 
 
 if __name__ == "__main__":

@@ -179,16 +179,20 @@ def give(user: str, *paths: Path) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def smtp_source(port: int, recipient: str, *, mails: int, sessions: int = 1, length: int = 1000) -> None:
-    """Send mails of `length` bytes with Postfix's own load generator; it ends with an error for a refusal."""
+def smtp_source(
+    port: int, recipient: str, *, mails: int, sessions: int = 1, length: int = 1000, file: Path | None = None
+) -> None:
+    """Send mails of `length` bytes, or what is in `file`, with Postfix's own load generator.
+
+    It ends with an error for a refusal.
+    """
     program = shutil.which("smtp-source", path=_PATH) or "smtp-source"
     load = [
         "-s",
         str(sessions),
         "-m",
         str(mails),
-        "-l",
-        str(length),
+        *(["-F", str(file)] if file else ["-l", str(length)]),
         "-f",
         "buyer@customer.test",
         "-t",

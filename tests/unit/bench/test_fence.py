@@ -21,7 +21,11 @@ def test_what_costs_more_is_named_with_both_figures() -> None:
 
 
 def test_a_path_that_nobody_recorded_is_a_breach() -> None:
-    assert breaches({"route": 1}, RECORDED) == ["route has no record"]
+    assert breaches({"take in": 1, "announce": 1, "route": 1}, RECORDED) == ["route has no record"]
+
+
+def test_a_record_of_a_path_that_is_no_longer_measured_is_a_breach() -> None:
+    assert breaches({"take in": 1_000}, RECORDED) == ["announce is recorded and was not measured"]
 
 
 def test_every_record_names_the_same_paths() -> None:
