@@ -59,7 +59,12 @@ class RelayProcess:
                 env=ENVIRONMENT,
                 start_new_session=True,
             )
-        wait_until(self._answers, "the relay answers", seconds=40)
+        try:
+            wait_until(self._answers, "the relay answers", seconds=40)
+        except AssertionError:
+            self._process.kill()  # those below it end with it
+            self._process.wait(40)
+            raise
 
     def stop(self) -> int:
         """Ask for the end; return the exit code."""
