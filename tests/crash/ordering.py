@@ -1,70 +1,91 @@
-"""The proof of the order: what strace saw, mail by mail, from the first byte to the source that lets go.
+"""The proof of the order: what strace saw, object by object, from the first byte to the source that lets go.
 
-    write < fsync of the file < rename < fsync of the folder < COMMIT < the source lets go
+    every raw mail of a batch durable < the batch told to the database < COMMIT lasts < the source lets go
+    every document of a mail durable < the database told of it, and that its mail is PARSED
 
-and before its client hears 250, a mail is durable in the Maildir in the same way.  Where folders were made
-for the file, each of them is in a folder that was synced too.
+and before its client hears 250, a mail is durable in the Maildir.  What makes a file durable is told in
+`durable`; in S3 an object is durable once it was PUT and a HEAD has found it.  Threads and processes are all
+followed: the order is that of the calls, whoever made them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import PurePath
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from tests.crash.committed import Commit, commits, is_on_sqlite, parsed, wire_of
 from tests.crash.counting import Count
-from tests.crash.ledger import Post
+from tests.crash.durable import first_after, late, renames, unsafe_bytes, unsafe_file
+from tests.crash.ledger import Post, Sent
+from tests.crash.letting_go import lets_go, place_of
 from tests.crash.results import Result
 from tests.crash.stages import Stage
-from tests.crash.tracing import Call, await_end, calls, traced
+from tests.crash.tracing import Call, await_end, calls, processes, traced
 
-_RENAME = re.compile(r'"(?P<old>[^"]+)", (?:AT_FDCWD[^,]*, )?"(?P<new>[^"]+)"')
-_MADE = re.compile(r'"(?P<path>[^"]+)"')
-_WRITES = {"write", "pwrite64", "writev"}
-_SYNCS = {"fsync", "fdatasync"}
-_PUT = re.compile(r'"PUT (?P<key>/\S+/raw/\S+) ')
-_LET_GO = re.compile(r'/new/(?P<file>[^"/]+)"')
-_ORDERED = re.compile(r'"[A-Z0-9]+ UID (MOVE|STORE)')
+_MAILS = 4  # in the one batch of each source
 
-Is = Callable[[Call], bool]
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of the mails by the rows: the digest of each by its place, the raw key of each document's."""
+
+    mails: Sequence[Sent]
+    digests: Mapping[str, str]
+    raw_keys: Mapping[str, str]
 
 
 def prove_order(stage: Stage, seed: int, *, sabotages: Sequence[str] = ()) -> Result:
-    """Let a mail from each source be taken under strace; what came in the wrong order is in `breaches`."""
+    """Let mails from each source be taken under strace; what came in the wrong order is in `breaches`.
+
+    Those of a source are there before it is polled, so that they are one batch; a relay's come one by one.
+    Where there are worker processes, they take all mails apart.
+    """
     stage.drain()
     stage.kill_all()
-    host = stage.hosts[0]
+    host, post = stage.hosts[0], Post(seed, largest_bytes=8_000)
     trace = host.folder / "trace"
-    stage.sent += (sent := stage.way.send_to_each(0, Post(seed, largest_bytes=8_000).write))
+    sent = [mail for _ in range(_MAILS) for mail in stage.way.send_to_each(0, post.write)]
+    stage.sent += sent
     words = ["run"] if stage.by_relay else ["fetch", "--once"]
-    with traced(stage, host, words, trace, sabotages=sabotages) as pid:
+    tricks = [*(["by worker processes alone"] if stage.processes else []), *sabotages]
+    with traced(stage, host, words, trace, closely=True, sabotages=tricks) as pid:
         code = await_end(stage, host, pid, is_done=lambda: stage.by_relay and stage.is_drained())
     assert code in {0, None}, f"the traced round ended with {code}"
     result = Result(stage.cell, "order", seed, Count(0))
-    result.breaches = breaches(calls(trace), mails=len(sent), by_relay=stage.by_relay)
+    seen = calls(trace)
+    result.breaches = breaches(seen, _told(stage, sent), by_relay=stage.by_relay)
+    result.breaches += _made_here(seen) if stage.processes else []
     stage.drain()
     stage.kill_all()
     result.count = stage.count()
     return result
 
 
-def breaches(seen: Sequence[Call], *, mails: int, by_relay: bool) -> list[str]:
-    """Return what came in the wrong order, or not at all, of so many mails."""
-    shown = renames(seen, "/tmp/", "/new/")  # noqa: S108  (of a Maildir)
-    raw = renames(seen, "/_drafts/", "/raw/")
-    puts = [call for call in seen if call.name == "sendto" and _PUT.search(call.told)]
-    gone = lets_go(seen)
-    found = list(_counted(mails, archived=len(raw) + len(puts), let_go=len(gone)))
-    if by_relay:
-        found += _counted(mails, shown=len(shown))
-    for rename in shown:
-        found += unsafe_file(seen, rename, is_acceptance, "the 250")
-    for rename, let_go in zip(raw, gone, strict=False):
-        commit = _synced_wal(seen, rename)
-        found += unsafe_file(seen, rename, lambda call, commit=commit: call is commit, "the COMMIT")  # type: ignore[misc]
-        found += _before(commit, let_go, f"COMMIT of {rename.told}", "the source let go")
-    for put, let_go in zip(puts, gone, strict=False):
-        found += _unsafe_object(seen, put, let_go)
+def _told(stage: Stage, sent: Sequence[Sent]) -> Told:
+    seen = stage.rows("SELECT source_name, uid, file_name, raw_sha256 FROM sighting")
+    kept = stage.rows(
+        "SELECT d.object_key, m.raw_key FROM document d JOIN inbound_message m"
+        " ON m.org_id = d.org_id AND m.id = d.message_id"
+    )
+    digests = {place_of(source, uid, file): sha256 for source, uid, file, sha256 in seen}
+    return Told(sent, digests, dict(kept))
+
+
+def breaches(seen: Sequence[Call], told: Told, *, by_relay: bool) -> list[str]:
+    """Return what came in the wrong order, or not at all."""
+    committed, gone = commits(seen), lets_go(seen)
+    raw, documents = _of_kind(committed, "raw"), _of_kind(committed, "doc")
+    ended = parsed(seen)
+    files = len({(mail.org, digest) for mail in told.mails for digest in mail.documents})
+    found = list(_counted(len(told.mails), archived=len(raw), let_go=len(gone)))
+    found += _counted(files, documents=len(documents))
+    found += _counted(len(told.mails), parsed=len(ended)) if is_on_sqlite(seen) else ()
+    for key, commit in committed.items():
+        end = ended.get(told.raw_keys.get(key, ""), commit)
+        found += _unsafe_object(seen, key, min(commit.told, end.told, key=lambda call: call.begun))
+    found += _let_go_early(gone, told, raw)
+    found += _shown_early(seen, len(told.mails)) if by_relay else _archived_alone(seen, raw)
     return found
 
 
@@ -73,95 +94,76 @@ def is_acceptance(call: Call) -> bool:
     return '"250 2.0.0 accepted' in call.told
 
 
-def _counted(mails: int, **figures: int) -> Iterator[str]:
-    """Yield each kind of call that was not seen once for every mail: then nothing is proved."""
+def _of_kind(committed: Mapping[str, Commit], kind: str) -> dict[str, Commit]:
+    return {key: commit for key, commit in committed.items() if f"/{kind}/" in key}
+
+
+def _counted(wanted: int, **figures: int) -> Iterator[str]:
+    """Yield what was not seen as often as there were mails, or files in them: then nothing is proved."""
     for name, figure in figures.items():
-        if figure != mails:
-            yield f"{figure} {name}, and not {mails}"
+        if figure != wanted:
+            yield f"{figure} {name}, and not {wanted}"
 
 
-def lets_go(seen: Sequence[Call]) -> list[Call]:
-    """Return the first call for each mail by which it leaves its source, or is changed there."""
-    files: dict[str, Call] = {}
-    for call in seen:
-        if call.name in {"unlink", "unlinkat", "link", "linkat"} and (named := _LET_GO.search(call.told)):
-            files.setdefault(named["file"], call)
-    orders = [call for call in seen if call.name == "sendto" and _ORDERED.search(call.told)]
-    return sorted([*files.values(), *orders], key=lambda call: call.begun)
+def _unsafe_object(seen: Sequence[Call], key: str, relied_on: Call) -> Iterator[str]:
+    """Yield why an object was not durable before the database was told of it.
+
+    Where it is put once more later, as by a second worker, that has to be whole as well.
+    """
+    puts, end = _puts(seen, key), "the COMMIT"
+    first = puts[0] if puts else None
+    yield from late(first, relied_on, f"object {key}", end)
+    if first is not None and first.name == "sendto":
+        yield from late(_found(seen, first, key), relied_on, f"HEAD of {key}", end)
+    elif first is not None:
+        yield from unsafe_file(seen, first, lambda call: call is relied_on, end)
+        for again in puts[1:]:
+            yield from unsafe_bytes(seen, again)
 
 
-def renames(seen: Sequence[Call], old: str, new: str) -> list[Call]:
-    """Return the calls that renamed a file from a path with `old` in it to one with `new`."""
-    pairs = [(call, _RENAME.search(call.told)) for call in seen if call.name.startswith("rename")]
-    return [call for call, pair in pairs if pair and old in pair["old"] and new in pair["new"]]
+def _found(seen: Sequence[Call], put: Call, key: str) -> Call | None:
+    """Return the answer to the HEAD after a PUT: that the object is there."""
+    head = first_after(seen, put, lambda call: '"HEAD ' in call.told and f"/{key} " in call.told)
+    wire = wire_of(head) if head else ""
+    answer = first_after(seen, head, lambda call: call.name == "recvfrom" and wire_of(call) == wire)
+    return answer if answer and '"HTTP/1.1 200 ' in answer.told else None
 
 
-def unsafe_file(seen: Sequence[Call], rename: Call, is_end: Is, end: str) -> Iterator[str]:
-    """Yield what is missing between the last write of a file, its rename, and the end that relies on it."""
-    pair = _RENAME.search(rename.told)
-    assert pair is not None
-    names = {pair["old"], _linked_from(seen, pair["old"])}
-    written = [
-        call for call in seen if call.name in _WRITES and any(f"<{name}>" in call.told for name in names)
-    ]
-    synced = first_after(seen, written[-1] if written else None, lambda call: _syncs(call, pair["old"]))
-    folder = first_after(seen, rename, lambda call: _syncs(call, str(PurePath(pair["new"]).parent)))
-    relied_on = first_after(seen, rename, is_end)
-    yield from _before(written[-1] if written else None, rename, f"write of {pair['old']}", "its rename")
-    yield from _before(synced, rename, f"fsync of {pair['old']}", "its rename")
-    yield from _before(folder, relied_on, f"fsync of the folder of {pair['new']}", end)
-    for made, path in _folders_made_for(seen, pair["new"]):
-        above = first_after(seen, made, lambda call, path=path: _syncs(call, str(path.parent)))  # type: ignore[misc]
-        yield from _before(above, relied_on, f"fsync of the folder of {path}", end)
+def _puts(seen: Sequence[Call], key: str) -> list[Call]:
+    """Return the calls that put an object in its place: a rename, or a PUT."""
+    sent = [call for call in seen if call.name == "sendto" and '"PUT ' in call.told]
+    return renames(seen, "/_drafts/", f"/{key}") or [call for call in sent if f"/{key} " in call.told]
 
 
-def _folders_made_for(seen: Sequence[Call], file: str) -> Iterator[tuple[Call, PurePath]]:
-    """Yield each call that made a folder on the path of a file, and that folder."""
-    for call in seen:
-        made = _MADE.search(call.told) if call.name.startswith("mkdir") else None
-        if made and PurePath(made["path"]) in PurePath(file).parents:
-            yield call, PurePath(made["path"])
+def _let_go_early(gone: Mapping[str, Call], told: Told, raw: Mapping[str, Commit]) -> Iterator[str]:
+    """Yield each mail that its source let go of before the batch that names it would last."""
+    by_digest = {key.rpartition("/")[2]: commit for key, commit in raw.items()}
+    for place, call in gone.items():
+        commit = by_digest.get(told.digests.get(place, ""))
+        lasting = commit.lasting if commit else None
+        yield from late(lasting, call, f"COMMIT of {place}", "the source let go")
 
 
-def _linked_from(seen: Sequence[Call], new: str) -> str:
-    """Return the first name of a file whose other name is `new`; that one itself where it has but one."""
-    pairs = [_RENAME.search(call.told) for call in seen if call.name.startswith("link")]
-    return next((pair["old"] for pair in pairs if pair and pair["new"] == new), new)
+def _shown_early(seen: Sequence[Call], mails: int) -> Iterator[str]:
+    """Yield each mail that was not durable in the Maildir when its client heard 250."""
+    shown = renames(seen, "/tmp/", "/new/")  # noqa: S108  (of a Maildir)
+    yield from _counted(mails, shown=len(shown))
+    for rename in shown:
+        yield from unsafe_file(seen, rename, is_acceptance, "the 250")
 
 
-def _unsafe_object(seen: Sequence[Call], put: Call, let_go: Call) -> Iterator[str]:
-    """Yield what is missing between a PUT, the HEAD that looks for it, the COMMIT and the source."""
-    found = _PUT.search(put.told)
-    assert found is not None
-    head = first_after(seen, put, lambda call: f'"HEAD {found["key"]} ' in call.told)
-    insert = first_after(seen, head, lambda call: "INSERT INTO inbound_message" in call.told)
-    wire = insert.told.partition(">")[0] if insert else ""
-    commit = first_after(seen, insert, lambda call: call.told.startswith(wire) and "COMMIT" in call.told)
-    yield from _before(head, insert, f"HEAD of {found['key']}", "its row")
-    yield from _before(commit, let_go, f"COMMIT of {found['key']}", "the source let go")
+def _archived_alone(seen: Sequence[Call], raw: Mapping[str, Commit]) -> Iterator[str]:
+    """Yield that no batch was archived by several threads: then nothing is proved of their order."""
+    threads = defaultdict[Call | None, set[str]](set)
+    for key, commit in raw.items():
+        threads[commit.lasting] |= {call.thread for call in _puts(seen, key)}
+    if max(map(len, threads.values()), default=0) < 2:
+        yield "no batch was archived by several threads"
 
 
-def _synced_wal(seen: Sequence[Call], rename: Call) -> Call | None:
-    """Return the first sync of SQLite's log by the thread that archived, after that."""
-    wal = re.compile(r"\d+<[^>]*-wal>")
-    return first_after(
-        seen,
-        rename,
-        lambda call: call.thread == rename.thread and call.name in _SYNCS and bool(wal.match(call.told)),
-    )
-
-
-def _syncs(call: Call, path: str) -> bool:
-    return call.name in _SYNCS and f"<{path}>" in call.told
-
-
-def first_after(seen: Sequence[Call], after: Call | None, is_it: Is) -> Call | None:
-    """Return the first call of that kind that began after another one had ended."""
-    if after is None:
-        return None
-    return next((call for call in seen if call.begun > after.ended and is_it(call)), None)
-
-
-def _before(first: Call | None, second: Call | None, what: str, then: str) -> Iterator[str]:
-    if first is None or second is None or first.ended >= second.begun:
-        yield f"no {what} before {then}"
+def _made_here(seen: Sequence[Call]) -> Iterator[str]:
+    """Yield each document that was put in its place by the process that committed it."""
+    homes = processes(seen)
+    for key, commit in _of_kind(commits(seen), "doc").items():
+        if homes[commit.told.thread] in {homes[call.thread] for call in _puts(seen, key)}:
+            yield f"{key} was made by the process that committed it"

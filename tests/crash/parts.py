@@ -33,6 +33,7 @@ def parts_of(cell: str, kills: int, seed: int) -> Iterator[tuple[str, Play]]:
     """Yield the parts of a cell by name; of "faults.wires" the table shows the first word."""
     yield "failpoints", on_stage(partial(sweep_failpoints, seed=seed, orders=orders_of(cell)))
     yield "order", on_stage(partial(prove_order, seed=seed))
+    yield "order.worker", on_stage(partial(prove_order, seed=seed), processes=1)
     yield "syscalls", on_stage(partial(sweep_syscalls, seed=seed))
     for name, play in _FAULTS.items():
         if befalls(name, cell):

@@ -7,47 +7,40 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from threading import Barrier, Event
 from typing import Any, Final, Self
 
 from postroom import failpoints
 from postroom.failpoints import obeying, read_order
-from postroom.fetcher.source import Batch
+from tests.crash.swapping import swap
+from tests.crash.wrong_orders import (
+    commit_before_the_archive,
+    commit_without_a_sync,
+    never_look_afterwards,
+    never_sync,
+    parsed_before_the_documents,
+    parsed_too_soon,
+    settle_before_the_commit,
+)
 
+IN_WORKERS: Final = "POSTROOM_TESTS_SABOTAGE"
 _MEET_SECONDS = 20.0
 
 
 def arm(*, failpoint: str = "", sabotages: Sequence[str] = ()) -> None:
     """Let this process obey a failpoint's order, and do each sabotage, as NAME or NAME:FAILPOINT."""
     if failpoint:
-        _swap("reach", failpoints.reach, obeying(read_order(failpoint)))
+        swap("reach", failpoints.reach, obeying(read_order(failpoint)))
     for sabotage in sabotages:
         name, _, place = sabotage.partition(":")
         _SABOTAGES[name](*([place] if place else []))
-
-
-def _settle_before_the_commit() -> None:
-    """Let the source forget a batch before anything of it is archived or committed."""
-    from postroom.pipeline import accept  # noqa: PLC0415  (only where it is sabotaged)
-
-    honest = accept._accept  # noqa: SLF001  (what is broken on purpose)
-
-    def hasty(batch: Batch, desk: Any, how: Any, **more: Any) -> Any:
-        how.settle([fetched.place for fetched in batch.fetched])
-        return honest(batch, desk, how, **more)
-
-    _swap("_accept", honest, hasty)
-
-
-def _never_sync() -> None:
-    """Let fsync say that all is durable, and do nothing."""
-    os.fsync = lambda fd: None
 
 
 def _overlook_what_cannot_be_synced() -> None:
@@ -65,8 +58,8 @@ def _trust_every_token() -> None:
     """Let a lease and a claim pass for ours, whoever has them by now."""
     from postroom.db import leases, workbench  # noqa: PLC0415  (only where it is sabotaged)
 
-    _swap("require", leases.require, lambda *_held, **_changes: None)
-    _swap("require_ours", workbench.require_ours, lambda *_held, **_changes: None)
+    swap("require", leases.require, lambda *_held, **_changes: None)
+    swap("require_ours", workbench.require_ours, lambda *_held, **_changes: None)
 
 
 def _stand_still(place: str) -> None:
@@ -77,7 +70,7 @@ def _stand_still(place: str) -> None:
         if name == place and next(times) == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    _swap("reach", failpoints.reach, reach)
+    swap("reach", failpoints.reach, reach)
 
 
 def _stand_still_at_first() -> None:
@@ -95,10 +88,11 @@ def _sleep_by_waiting() -> None:
 
 
 def _work_in_one_thread() -> None:
-    """Let messages be taken apart in the thread that claimed them: strace counts the calls of each thread."""
+    """Let one thread archive and take apart what it claimed: strace counts the calls of each thread."""
     from postroom.jobs import ahead, alongside, extracting  # noqa: PLC0415  (only where it is wanted)
+    from postroom.pipeline import archiving  # noqa: PLC0415  (as above)
 
-    for module in (ahead, alongside, extracting):
+    for module in (ahead, alongside, extracting, archiving):
         vars(module)["ThreadPoolExecutor"] = _OneThread
 
 
@@ -120,6 +114,32 @@ class _OneThread:
             done.set_exception(error)
         return done
 
+    def map(self, call: Callable[..., Any], *given: Iterable[Any]) -> Iterable[Any]:
+        return map(call, *given)
+
+
+def _work_in_other_processes() -> None:
+    """Let every message wait for a worker process, where this one would take it apart until one is ready."""
+    from postroom.jobs.crew import Crew  # noqa: PLC0415  (only where it is wanted)
+
+    honest = Crew._answer_of_one  # noqa: SLF001  (what is made to wait)
+    patient: Any = lambda crew, order, *, must: honest(crew, order, must=True)  # noqa: E731
+    setattr(Crew, "_answer_of_one", patient)  # noqa: B010  (mypy refuses the plain assignment)
+
+
+def _sabotage_worker_processes(sabotage: str) -> None:
+    """Let each worker process do a sabotage of its own."""
+    from postroom.app import crew  # noqa: PLC0415  (only where it is sabotaged)
+
+    honest = crew.program_of
+
+    def program_of(*given: Any, **named: Any) -> Any:
+        program = honest(*given, **named)
+        more = {"PYTHONPATH": str(Path(__file__).parents[2]), IN_WORKERS: sabotage}
+        return replace(program, module="tests.crash.worker", environment={**program.environment, **more})
+
+    swap("program_of", honest, program_of)
+
 
 def _meet(place: str) -> None:
     """Let two threads wait for each other at a place, so that neither sees what the other does next."""
@@ -129,26 +149,24 @@ def _meet(place: str) -> None:
         if name == place and next(times) < both.parties:
             both.wait(_MEET_SECONDS)
 
-    _swap("reach", failpoints.reach, reach)
-
-
-def _swap(name: str, old: Any, new: Any) -> None:
-    """Put `new` in the place of `old` in every module of postroom that calls it by that name."""
-    modules = [module for key, module in sys.modules.items() if key.startswith("postroom")]
-    users = [module for module in modules if getattr(module, name, None) is old]
-    assert users, name
-    for module in users:
-        setattr(module, name, new)
+    swap("reach", failpoints.reach, reach)
 
 
 _SABOTAGES: Final[dict[str, Callable[..., None]]] = {
-    "settle before commit": _settle_before_the_commit,
-    "no fsync": _never_sync,
+    "settle before commit": settle_before_the_commit,
+    "commit before archive": commit_before_the_archive,
+    "parsed before documents": parsed_before_the_documents,
+    "parsed too soon": parsed_too_soon,
+    "commit without sync": commit_without_a_sync,
+    "no fsync": never_sync,
+    "no look afterwards": never_look_afterwards,
     "errors of fsync overlooked": _overlook_what_cannot_be_synced,
     "no token": _trust_every_token,
     "stand still": _stand_still,
     "stand still at first": _stand_still_at_first,
     "sleep by waiting": _sleep_by_waiting,
     "one thread": _work_in_one_thread,
+    "by worker processes alone": _work_in_other_processes,
+    "in worker processes": _sabotage_worker_processes,
     "meet": _meet,
 }

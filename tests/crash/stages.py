@@ -65,6 +65,7 @@ class Stage:
     hosts: list[Host]
     rows: Rows
     archive: Objects
+    processes: int = 0  # of each host, to take mails apart
     sent: list[Sent] = field(default_factory=list)
 
     @property
@@ -163,7 +164,7 @@ def stage(
         host.config.write_text(
             _configuration(host, section, way.section(number), processes), encoding="utf-8"
         )
-    played = Stage(cell, nursery or servers.nursery, way, hosts, rows, archive)
+    played = Stage(cell, nursery or servers.nursery, way, hosts, rows, archive, processes)
     try:
         yield played
     finally:

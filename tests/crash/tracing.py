@@ -20,7 +20,11 @@ CALLS = (
     "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat", "renameat2", "link", "linkat",
     "unlink", "unlinkat", "mkdir", "mkdirat", "sendto", "sendmsg", "connect",
 )  # fmt: skip
+# What a database says and is told, and who began which thread.
+_CLOSELY = ("recvfrom", "clone", "clone3")
+_SHORT_BYTES, _LONG_BYTES = 200, 16_384  # of what a call was given: a page of SQLite, an INSERT of a batch
 _LONGEST_SECONDS = 60.0
+_BEGAN_THREAD = re.compile(r"CLONE_THREAD\b.*\bparent_tid=\[(?P<thread>\d+)\]")
 _LINE = re.compile(r"(?P<thread>\d+)\s+(?P<text>.*)")
 _WHOLE = re.compile(r"(?P<name>\w+)\((?P<told>.*)\)\s+= (?P<answer>-?\d+|\?).*")
 _BEGUN = re.compile(r"(?P<name>\w+)\((?P<told>.*)<unfinished \.\.\.>")
@@ -51,32 +55,24 @@ def traced(
     inject: str = "",
     sabotages: Sequence[str] = (),
     since: str = "",
+    closely: bool = False,
 ) -> Iterator[int]:
     """Let a command line of a host run under strace, which writes to `trace`; yield its pid.
 
     It is watched from its start on, or from where it first comes to the failpoint `since`.
 
     `inject` is what befalls its calls, such as "fsync:signal=KILL:when=3" at the third of a thread.
+    Looked at `closely`, whole pages are kept, what is received, and which threads begin.
     """
     strace = program("strace")
     stop = f"stand still:{since}" if since else "stand still at first"
     pid = stage.nursery.start(["-c", str(host.config), *words], host.log, sabotages=[stop, *sabotages])
     host.pid = pid
     wait_until(lambda: host.stands_still, "the process to wait for strace")
+    longest = str(_LONG_BYTES if closely else _SHORT_BYTES)
+    watched = ",".join([*CALLS, *(_CLOSELY if closely else ())])
     befalls = ["-e", f"inject={inject}"] if inject else []
-    follow = [
-        "-f",
-        "-y",
-        "-s",
-        "200",
-        "-e",
-        f"trace={','.join(CALLS)}",
-        *befalls,
-        "-o",
-        str(trace),
-        "-p",
-        str(pid),
-    ]
+    follow = ["-f", "-y", "-s", longest, "-e", f"trace={watched}", *befalls, "-o", str(trace), "-p", str(pid)]
     with subprocess.Popen([strace, *follow], stderr=subprocess.PIPE) as tracer:
         assert tracer.stderr is not None
         assert b"attached" in tracer.stderr.readline()
@@ -119,3 +115,12 @@ def calls(trace: Path, *, succeeded: bool = True) -> list[Call]:
             found.append((second["answer"], Call(second["name"], told + second["told"], at, number, thread)))
     wanted = [call for answer, call in found if answer != "?" and (int(answer) >= 0) == succeeded]
     return sorted(wanted, key=lambda call: call.begun)
+
+
+def processes(seen: Sequence[Call]) -> dict[str, str]:
+    """Return the first thread of the process of each thread that made a call; looked at `closely`."""
+    homes = {call.thread: call.thread for call in seen}
+    for call in seen:
+        if call.name.startswith("clone") and (began := _BEGAN_THREAD.search(call.told)):
+            homes[began["thread"]] = homes[call.thread]
+    return homes

@@ -55,12 +55,12 @@ def facts(config: Path, *arguments: str) -> dict[str, Any]:
 
 
 @contextmanager
-def service(config: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
+def service(config: Path, command: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a service until the block ends; it must end with 0 when asked to."""
     log = config.parent / "log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "postroom", "-c", str(config), command],
+            [sys.executable, "-m", "postroom", "-c", str(config), command, *options],
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             env=ENVIRONMENT,
@@ -112,7 +112,7 @@ def test_two_hosts_and_a_worker_take_what_comes_to_each_and_stop_when_asked(
     one, two, third = (host(tmp_path, name, section) for name in ("one", "two", "three"))
     post = Post(1)
 
-    with service(one, "run"), service(two, "run"), service(third, "worker"):
+    with service(one, "run"), service(two, "run"), service(third, "worker", "--profile"):
         for number in range(6):
             maildir.deliver(tmp_path / ("one", "two")[number % 2] / "Maildir", post.write().raw)
         parsed = "SELECT count(*) FROM inbound_message WHERE status = 'parsed'"
@@ -123,3 +123,4 @@ def test_two_hosts_and_a_worker_take_what_comes_to_each_and_stop_when_asked(
     held = "SELECT count(*) FROM lease WHERE leased_until > now()"
     assert postgres.execute(held, database=database) == [(0,)]
     assert len(maildir.listing(tmp_path / "three" / "Maildir", "new")) == 1, "a worker has no Maildir"
+    assert "Where the time went: " in (third.parent / "log").read_text(encoding="utf-8")

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from tests.crash.durable import first_after, renames, unsafe_file
 from tests.crash.faults.ordeal import Ordeal
-from tests.crash.ordering import first_after, is_acceptance, lets_go, renames, unsafe_file
+from tests.crash.letting_go import lets_go
+from tests.crash.ordering import is_acceptance
 from tests.crash.results import Result
 from tests.crash.serving import Servers
 from tests.crash.stages import Stage, stage
@@ -78,7 +80,7 @@ def breaches(seen: Sequence[Call], refused: Sequence[Call]) -> Iterator[str]:
 
     After an error the kernel may have dropped what it could not write, and say yes the next time.
     """
-    gone = lets_go(seen)
+    gone = list(lets_go(seen).values())
     for rename in renames(seen, "/tmp/", "/new/"):  # noqa: S108  (of a Maildir)
         if first_after(seen, rename, is_acceptance):
             yield from unsafe_file(seen, rename, is_acceptance, "the 250")
