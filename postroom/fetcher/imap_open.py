@@ -6,6 +6,8 @@ import ipaddress
 import socket
 import ssl
 from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
@@ -30,10 +32,10 @@ def open_client(settings: Mailbox, *, deadline: Deadline = NEVER) -> Any:
 
     No single wait is longer than `deadline` has it.  Raises DnsFailed, ConnectFailed, TlsFailed, ServerFault.
     """
-    context = tls_context(settings)
+    context = None if settings.tls is Tls.OFF else tls_context(settings)
     client = _connect(settings, context, deadline)
     _keep_quiet(client)
-    if settings.tls is Tls.STARTTLS:
+    if context is not None and settings.tls is Tls.STARTTLS:
         _start_tls(client, settings, context)
     return client
 
@@ -41,19 +43,34 @@ def open_client(settings: Mailbox, *, deadline: Deadline = NEVER) -> Any:
 def tls_context(settings: Mailbox) -> ssl.SSLContext:
     """Return what the certificate is checked against: `tls_ca` alone, or else the system's CAs.
 
-    Raises TlsFailed when `tls_ca` cannot be read.
+    To read them costs more than to log in, so it is done once for all mailboxes, and again where the files
+    have changed.  Raises TlsFailed when `tls_ca` cannot be read.
     """
     try:
-        context = ssl.create_default_context(cafile=str(settings.tls_ca) if settings.tls_ca else None)
+        return _context(settings.tls_ca, _changed_at(settings.tls_ca), verifies=settings.tls_verify)
     except OSError as error:  # also ssl.SSLError: a file that holds no certificate
         raise TlsFailed(
             f"cannot read tls_ca {settings.tls_ca}: {said(error)}",
             fix="name a PEM file with the CA's certificate",
         ) from error
-    if not settings.tls_verify:
+
+
+@lru_cache(maxsize=64)
+def _context(tls_ca: Path | None, _changed: tuple[int, ...], *, verifies: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(tls_ca) if tls_ca else None)
+    if not verifies:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _changed_at(tls_ca: Path | None) -> tuple[int, ...]:
+    """Return when what a context is made from has changed, in nanoseconds.  Raises OSError."""
+    if tls_ca:
+        return (tls_ca.stat().st_mtime_ns,)
+    system = ssl.get_default_verify_paths()
+    there = [Path(path) for path in (system.cafile, system.capath) if path]
+    return tuple(path.stat().st_mtime_ns for path in there)
 
 
 def resolve(settings: Mailbox) -> list[str]:
@@ -82,7 +99,7 @@ def connect_fault(settings: Mailbox, error: BaseException) -> ConnectFailed:
     )
 
 
-def _connect(settings: Mailbox, context: ssl.SSLContext, deadline: Deadline) -> Any:
+def _connect(settings: Mailbox, context: ssl.SSLContext | None, deadline: Deadline) -> Any:
     resolve(settings)
     try:
         return IMAPClient(

@@ -23,7 +23,7 @@ from postroom.errors import (
     TlsFailed,
 )
 from postroom.fetcher.imap import ImapSource
-from postroom.fetcher.imap_open import open_client
+from postroom.fetcher.imap_open import open_client, tls_context
 from postroom.fetcher.probe import probe
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import PASSWORD, Dovecot
@@ -65,6 +65,25 @@ def test_a_certificate_of_an_unknown_ca_is_refused(mailbox: Mailbox, stranger: P
     assert type(error) is TlsFailed
     assert f"no TLS with localhost:{mailbox.port}: " in str(error)
     assert "tls_ca" in error.fix
+
+
+def test_a_tls_ca_that_was_replaced_is_read_again(mailbox: Mailbox, stranger: Path, tmp_path: Path) -> None:
+    renewed = replace(mailbox, tls_ca=stranger)
+    before = fault(renewed, tmp_path)
+
+    assert mailbox.tls_ca is not None
+    stranger.write_bytes(mailbox.tls_ca.read_bytes())
+    after = poll(renewed, tmp_path)
+
+    assert type(before) is TlsFailed
+    assert after == 0
+
+
+def test_the_cas_are_read_once_for_all_mailboxes(mailbox: Mailbox) -> None:
+    another = replace(mailbox, name="another", host="imap.example")
+
+    assert tls_context(mailbox) is tls_context(another)
+    assert tls_context(mailbox) is not tls_context(replace(mailbox, tls_verify=False))
 
 
 def test_without_tls_ca_only_the_system_is_trusted(mailbox: Mailbox, tmp_path: Path) -> None:
