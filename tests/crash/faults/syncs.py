@@ -20,7 +20,8 @@ from tests.crash.ways import Relays
 
 KINDS = ("fsync", "fdatasync")
 EVERY = "1+"
-_ENOUGH_REFUSALS, _ENOUGH_ERRORS = 3, 5
+# Where all fail, each poll rests twice as long as the one before: a few tell what a dozen would.
+_ENOUGH_REFUSALS, _ENOUGH_ERRORS, _ENOUGH_OF_ALL = 3, 5, 2
 # A service that lives on; nothing to complain of; an error that the next start may not meet.
 _ENDS = {None, 0, 74, 75}
 _PATH = re.compile(r"\d+<([^>]+)>")
@@ -98,12 +99,13 @@ def _is_enough(played: Stage, trace: Path, inject: str) -> Callable[[], bool]:
     """Return what tells of a service whether all is done, or has failed again and again; never of a round."""
     relay = played.way if isinstance(played.way, Relays) else None
     refusals = len(relay.refusals) if relay else 0
+    errors = _ENOUGH_OF_ALL if inject.endswith(EVERY) else _ENOUGH_ERRORS
 
     def is_enough() -> bool:
         return relay is not None and (
             played.is_drained()
             or len(relay.refusals) > refusals + _ENOUGH_REFUSALS
-            or len(_failed(trace, inject)) > _ENOUGH_ERRORS
+            or len(_failed(trace, inject)) > errors
         )
 
     return is_enough
