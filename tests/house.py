@@ -20,11 +20,12 @@ from postroom.core.rules import Standard
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
 from postroom.db.machinery import Sighting, SourceState, Work
-from postroom.db.memory import SourceMemory, SqlSourceBook
+from postroom.db.memory import SourceMemory
 from postroom.db.models import Base, Document, InboundMessage
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.quarantine import HeldMail, SqlQuarantine
+from postroom.db.source_book import SqlSourceBook
 from postroom.db.values import Claim, Owed
 from postroom.db.workbench import SqlWorkbench
 from postroom.errors import TransientError

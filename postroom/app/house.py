@@ -14,9 +14,9 @@ from postroom.app.standards import standards
 from postroom.config.settings import Jobs
 from postroom.core.deadline import NEVER, Deadline
 from postroom.db.leases import SqlLeases
-from postroom.db.memory import SqlSourceBook
 from postroom.db.outbox import SqlOutbox
 from postroom.db.provenance import SqlProvenance
+from postroom.db.source_book import SqlSourceBook
 from postroom.db.workbench import SqlWorkbench
 from postroom.jobs.house import House, Pace
 from postroom.jobs.lock import holder_of

@@ -128,28 +128,7 @@ def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> No
         )
 
 
-def unsettled(session: Session, source_name: str, *, held: bool) -> list[Place]:
-    """Return the copies whose source has not let them go, oldest first.
-
-    With `held`, only those that no org got.
-    """
-    rows = unsettled_rows(session, source_name)
-    taken = {place_of(row) for row in rows if row.verdict != Verdict.QUARANTINED.value}
-    places = dict.fromkeys(map(place_of, rows))
-    return [place for place in places if not (held and place in taken)]
-
-
-def unsettled_rows(session: Session, source_name: str) -> Sequence[Sighting]:
-    """Return the sightings of the copies whose source has not let them go, oldest first."""
-    return session.scalars(
-        select(Sighting)
-        .where(Sighting.source_name == source_name, Sighting.settled_at.is_(None))
-        .where(Sighting.verdict.not_in(STAYING))
-        .order_by(Sighting.id)
-    ).all()
-
-
-def place_of(row: Sighting) -> Place:
+def place_of(row: Sighting | Row[Any]) -> Place:
     """Return where the copy of a sighting lies."""
     return Place(row.source_name, row.folder, row.uidvalidity, row.uid, row.file_name)
 

@@ -22,6 +22,7 @@ from postroom.db.leases import require
 from postroom.db.machinery import Work
 from postroom.db.models import InboundMessage
 from postroom.db.scopes import acting_for
+from postroom.db.unsettled import owed_places
 from postroom.db.values import Existing, Intake, Key, NewMessage, Raced, WorkState
 from postroom.errors import SourceVanished
 from postroom.failpoints import reach
@@ -109,7 +110,7 @@ class SqlInbox:
 
     def unsettled(self, source_name: str, *, held: bool = False) -> list[Place]:
         with self._database.read(source=source_name) as session:
-            return copies.unsettled(session, source_name, held=held)
+            return owed_places(session, source_name, held=held)
 
 
 def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key, UUID]:

@@ -1,20 +1,34 @@
-"""What a source remembers between polls, and what `status` says of it."""
+"""What a source remembers between polls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
-from postroom.db.copies import lies_at, move_cursor, pieces, place_of, unsettled_rows
+from postroom.db.copies import lies_at, move_cursor, pieces, place_of
 from postroom.db.engine import Database
-from postroom.db.machinery import FolderCursor, Sighting, SourceState
+from postroom.db.machinery import FolderCursor, Sighting
 from postroom.db.models import OrgAlias, OrgRow
-from postroom.db.values import STAYING, Failed, Reached, Verdict
+from postroom.db.unsettled import owed_rows, staying_rows
+from postroom.db.values import STAYING, Verdict
+
+_CURSOR: Final = cast("Table", FolderCursor.__table__)
+# What every poll needs, also where nothing came, is built once and goes past the mapper.
+_NEWEST: Final = (
+    select(_CURSOR)
+    .where(
+        _CURSOR.c.source_name == bindparam("source"),
+        _CURSOR.c.folder == bindparam("place"),
+        _CURSOR.c.uidvalidity % GENERATION == bindparam("validity"),
+    )
+    .order_by(_CURSOR.c.uidvalidity.desc())
+    .limit(1)
+)
 
 
 class SourceMemory:
@@ -74,11 +88,9 @@ class SourceMemory:
         return sorted(here, key=lambda place: place.uid)
 
     def done_up_to(self, folder: str, uidvalidity: int) -> int | None:
-        mine = (FolderCursor.source_name == self._source_name, FolderCursor.folder == folder)
-        same = FolderCursor.uidvalidity % GENERATION == uidvalidity % GENERATION
-        newest = select(FolderCursor).where(*mine, same).order_by(FolderCursor.uidvalidity.desc()).limit(1)
+        asked = {"source": self._source_name, "place": folder, "validity": uidvalidity % GENERATION}
         with self._database.read(source=self._source_name) as session:
-            cursor = session.scalars(newest).first()
+            cursor = session.connection().execute(_NEWEST, asked).first()
             staying = self._staying(session, *STAYING) if cursor else ()
             here = [row for row in staying if cursor and _lies_in(row, cursor)]
             added = _newest_org(session) if here else None
@@ -107,7 +119,7 @@ class SourceMemory:
 
     def owed(self) -> Sequence[KnownFile]:
         with self._database.read(source=self._source_name) as session:
-            rows = unsettled_rows(session, self._source_name)
+            rows = owed_rows(session, self._source_name)
             return [_file(row) for row in rows if row.file_name]
 
     def left_alone(self) -> Sequence[KnownFile]:
@@ -116,14 +128,8 @@ class SourceMemory:
             newest = _newest_org(session) if left else None
             return [_file(row) for row in left if newest is None or row.seen_at > newest]
 
-    def _staying(self, session: Session, *verdicts: str) -> Sequence[Sighting]:
-        """Return the sightings of copies that stayed where they are: few, and all of them unsettled.
-
-        In the order of their index, or SQLite would prefer another one, over all that was ever seen.
-        """
-        mine = (Sighting.source_name == self._source_name, Sighting.settled_at.is_(None))
-        staying = select(Sighting).where(*mine, Sighting.verdict.in_(verdicts))
-        return session.scalars(staying.order_by(Sighting.id)).all()
+    def _staying(self, session: Session, *verdicts: str) -> Sequence[Row[Any]]:
+        return staying_rows(session, self._source_name, verdicts)
 
     def _sightings(self, session: Session, folder: str, digests: Sequence[str]) -> list[Fingerprint]:
         mine = (Sighting.source_name == self._source_name, Sighting.folder == folder)
@@ -135,63 +141,6 @@ class SourceMemory:
         return [Fingerprint(row.message_id_sha256, row.internal_date, row.size_bytes) for row in rows]
 
 
-class SqlSourceBook:
-    """The source book protocol on SQLAlchemy; what a power cut takes of it, the next poll writes again."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def failures(self, name: str) -> int:
-        with self._database.read() as session:
-            state = session.get(SourceState, name)
-            return state.failures if state else 0
-
-    def last_failure(self, name: str) -> Failed | None:
-        with self._database.read() as session:
-            state = session.get(SourceState, name)
-            if state is None or not state.error_json:
-                return None
-            code, message = (str(state.error_json.get(key, "")) for key in ("code", "message"))
-            return Failed(code, message, state.failures, state.last_attempt_at)
-
-    def last_attempts(self) -> Mapping[str, datetime]:
-        with self._database.read() as session:
-            states = session.scalars(select(SourceState)).all()
-        return {state.source_name: state.last_attempt_at for state in states}
-
-    def attempted(self, name: str, kind: str, now: datetime) -> None:
-        with self._database.write(lasts=False) as session:
-            _tried(session, name, kind, now).is_behind = True
-
-    def polled(
-        self,
-        name: str,
-        kind: str,
-        now: datetime,
-        *,
-        error: Mapping[str, Any] | None,
-        reached: Reached | None = None,
-    ) -> None:
-        came = reached or Reached(None if error else now, is_behind=bool(error))
-        with self._database.write(lasts=False) as session:
-            state = _tried(session, name, kind, now)
-            state.taken_until, state.is_behind = came.until or state.taken_until, came.is_behind
-            state.error_json = dict(error) if error else None
-            state.failures = state.failures + 1 if error else 0
-            if error is None:
-                state.last_success_at = now
-
-
-def _tried(session: Session, name: str, kind: str, now: datetime) -> SourceState:
-    state = session.get(SourceState, name)
-    if state is None:
-        # What came before anybody looked cannot be known: its lag begins with the first look.
-        state = SourceState(source_name=name, kind=kind, last_attempt_at=now, failures=0, taken_until=now)
-        session.add(state)
-    state.kind, state.last_attempt_at = kind, now
-    return state
-
-
 def _newest_org(session: Session) -> datetime | None:
     """Return when an org or alias was last added."""
     orgs = session.scalar(select(func.max(OrgRow.created_at)))
@@ -199,11 +148,11 @@ def _newest_org(session: Session) -> datetime | None:
     return max((moment for moment in (orgs, aliases) if moment is not None), default=None)
 
 
-def _lies_in(row: Sighting, cursor: FolderCursor) -> bool:
+def _lies_in(row: Row[Any], cursor: Row[Any]) -> bool:
     return (row.folder, row.uidvalidity) == (cursor.folder, cursor.uidvalidity)
 
 
-def _file(row: Sighting) -> KnownFile:
+def _file(row: Sighting | Row[Any]) -> KnownFile:
     return KnownFile(row.file_name, row.size_bytes, row.internal_date, row.raw_sha256)
 
 

@@ -7,7 +7,7 @@ import pytest
 from postroom.core.places import Place
 from postroom.db.engine import Database
 from postroom.db.keeping import SqlKept
-from postroom.db.memory import SqlSourceBook
+from postroom.db.source_book import SqlSourceBook
 from postroom.db.values import Intake, Verdict
 from tests.contract.db.databases import MORNING, Orders, copy, message, minutes, place
 

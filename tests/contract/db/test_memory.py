@@ -11,8 +11,9 @@ from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Pla
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.machinery import SourceState
-from postroom.db.memory import SourceMemory, SqlSourceBook
+from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
+from postroom.db.source_book import SqlSourceBook
 from postroom.db.values import Intake, Verdict
 from tests.contract.db.databases import DIGEST, MORNING, Orders, copy, minutes, place, rows
 

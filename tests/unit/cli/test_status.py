@@ -10,7 +10,7 @@ import pytest
 
 from postroom.cli.status import look, sentence
 from postroom.core.places import Place
-from postroom.db.memory import SqlSourceBook
+from postroom.db.source_book import SqlSourceBook
 from postroom.db.values import Intake, Seen, Verdict
 from postroom.jobs.lock import state_lock
 from postroom.jobs.polling import poll
