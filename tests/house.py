@@ -32,6 +32,7 @@ from postroom.errors import TransientError
 from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.source import Batch, MessageSource
 from postroom.jobs.announcing import announce_due
+from postroom.jobs.carrying_out import take_apart
 from postroom.jobs.extracting import extract_due
 from postroom.jobs.house import House, Pace, SourceKit
 from postroom.jobs.polling import poll
@@ -102,6 +103,7 @@ class Postroom:
         self.archive, self.receiver = Archive(stock or FolderStock(folder / "archive")), Receiver()
         self.workbench, self.outbox = SqlWorkbench(self.database), SqlOutbox(self.database)
         self.orders = MailboxInRam("orders", folder / "spool")
+        self.opening = Opening(open_containers(self.limits), folder / "spool", rehearse)
         self.house = self._house({"orders": self.kit(self.orders)})
 
     # --- one step of the way ------------------------------------------------------------------
@@ -123,7 +125,7 @@ class Postroom:
     def extract_claim(self, claim: Claim) -> int | None:
         """Extract one message and commit it; return its documents, None where the claim is not ours."""
         extracted = extract(
-            claim, store=self.archive, standard=self.house.standard(claim), opening=self.house.opening
+            claim, store=self.archive, standard=self.house.standard(claim), opening=self.opening
         )
         return self.workbench.finish([extracted], self.clock()).get(claim.message_id)
 
@@ -218,7 +220,7 @@ class Postroom:
             store=self.archive,
             notifier=self.receiver,
             standard=lambda _claim: Standard(self.limits),
-            opening=Opening(open_containers(self.limits), self.folder / "spool", rehearse),
+            here=lambda order: take_apart(order, store=self.archive, opening=self.opening),
             pace=Pace(2, attempts=3, backoff_first_seconds=30, backoff_cap_seconds=600, lease_seconds=30),
             holder="here",
             now=self.clock,

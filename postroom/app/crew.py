@@ -14,7 +14,7 @@ from postroom.failpoints import VARIABLE
 from postroom.jobs.crew import Crew, Member
 from postroom.jobs.crew_wire import Program
 from postroom.stages import counting
-from postroom.unpack.children import child_environment
+from postroom.unpack.child_environment import child_environment
 
 _MODULE: Final = "postroom.app.crew_member"
 _ONE_HEAP: Final = {"MALLOC_ARENA_MAX": "1"}  # for all threads, as the service has it (glibc)

@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from postroom.app.archive import open_store
 from postroom.app.crew_brief import Brief
 from postroom.app.opening import opening_of
+from postroom.jobs.carrying_out import take_apart
 from postroom.jobs.crew_member import Channel, Craft, Teller, hold, serve
-from postroom.jobs.order import take_apart
 from postroom.stages import Ledger
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from postroom.app.compose import App
 from postroom.app.crew import build_crew
-from postroom.app.opening import opening_of
+from postroom.app.here import TakenApartHere
 from postroom.app.sources import kits
 from postroom.app.standards import standards
 from postroom.config.settings import Jobs
@@ -44,7 +44,7 @@ def build_house(
         store=app.store,
         notifier=LogNotifier(),
         standard=standards(app.settings, SqlProvenance(app.database).source_of),
-        opening=opening_of(app.settings),
+        here=TakenApartHere(app.settings, app.store),
         pace=_pace(app.settings.jobs),
         holder=holder_of(app.settings.state_dir),
         crew=app.until_closed.enter_context(closing(build_crew(app.settings))),

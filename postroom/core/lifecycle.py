@@ -8,6 +8,10 @@ RECEIVED ──► STORED ──► PARSED
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+SUSPECT: Final = 2
+"""How many deaths make a message suspect: one is everyday, a host that was switched off."""
 
 
 class Status(StrEnum):

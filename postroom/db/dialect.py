@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from postroom.db.models import Base
@@ -47,4 +46,11 @@ def wait_for_others(connection: Connection, key: int) -> None:
 
 
 def _insert(session: Session) -> Any:
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    """Return the dialect's own `insert`; the other dialect is never loaded."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (long to load)
+
+        return postgresql.insert
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415  (as above)
+
+    return sqlite.insert

@@ -1,7 +1,6 @@
 """The tables that run the house: work, outbox, sightings, quarantine, cursors, sources, leases."""
 
-from __future__ import annotations
-
+# Annotations are no texts here: the mapper would have to evaluate each of them at every start.
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from postroom.db.models import Base
+from postroom.db.models import Base, partly
 from postroom.db.types import words_of
 from postroom.db.values import WorkState
 
@@ -49,7 +48,7 @@ class Outbox(Base):
     __table_args__ = (
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
         Index("ix_outbox_message", "org_id", "message_id"),
-        Index("ix_outbox_owed", "org_id", "message_id", "due_at", sqlite_where=_OWED, postgresql_where=_OWED),
+        Index("ix_outbox_owed", "org_id", "message_id", "due_at", **partly(_OWED)),
     )
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -75,13 +74,11 @@ class Sighting(Base):
         UniqueConstraint(*_COPY, "org_id", name="uq_sighting_copy"),
         ForeignKeyConstraint(["org_id", "message_id"], ["inbound_message.org_id", "inbound_message.id"]),
         Index("ix_sighting_fingerprint", "source_name", "folder", "message_id_sha256"),
-        Index(
-            "ix_sighting_unsettled", "source_name", "id", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED
-        ),
+        Index("ix_sighting_unsettled", "source_name", "id", **partly(_UNSETTLED)),
         Index("ix_sighting_seen", "source_name", "seen_at"),
         Index("ix_sighting_message", "org_id", "message_id"),
         Index("ix_sighting_digest", "org_id", "message_id_sha256"),
-        Index("ix_sighting_held", "quarantine_id", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_sighting_held", "quarantine_id", **partly(_HELD)),
     )
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -3,26 +3,32 @@
 Every key of an org's table begins with the org: what another org has can then not even be guessed at.
 """
 
-from __future__ import annotations
-
+# Annotations are no texts here: the mapper would have to evaluate each of them at every start.
 from datetime import datetime
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Connection,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
+    MetaData,
     String,
+    TextClause,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from postroom.core.lifecycle import Status
 from postroom.db.types import CleanJson, CleanText, UtcDateTime, words_of
+
+_WHERE: Final = "where"
 
 
 class Base(DeclarativeBase):
@@ -36,6 +42,20 @@ class Base(DeclarativeBase):
         list[str]: CleanJson,
         Status: words_of(Status),
     }
+
+
+def partly(where: TextClause) -> dict[str, Any]:
+    """Return what makes an Index one of those rows alone for which `where` holds."""
+    return {"sqlite_where": where, "info": {_WHERE: where}}
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _tell_postgresql(metadata: MetaData, connection: Connection, **_more: object) -> None:
+    """Give partial indexes PostgreSQL's spelling where that is the database: its dialect is long to load."""
+    if connection.dialect.name == "postgresql":
+        for index in chain.from_iterable(table.indexes for table in metadata.tables.values()):
+            if _WHERE in index.info:
+                index.dialect_kwargs["postgresql_where"] = index.info[_WHERE]
 
 
 class OrgRow(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +80,8 @@ class SqlDirectory:
         Raises UsageFault when an alias belongs to another org already.
         """
         with self._database.read() as session:
-            wanted = [org for org in orgs if _differs(session, org)]
+            there = {entry.slug: entry for entry in _entries(session)}
+        wanted = [org for org in orgs if _differs(org, there.get(org.slug))]
         if not wanted:
             return
         with self._database.write() as session:
@@ -95,7 +97,7 @@ class SqlDirectory:
     def every(self) -> list[OrgEntry]:
         """Return all orgs by slug."""
         with self._database.read() as session:
-            return [_entry(session, row) for row in session.scalars(select(OrgRow).order_by(OrgRow.slug))]
+            return _entries(session)
 
 
 def slugs_of(session: Session, org_ids: Collection[UUID]) -> dict[UUID, str]:
@@ -124,8 +126,20 @@ def _org(row: OrgRow) -> Org:
     return Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
 
 
+def _entries(session: Session) -> list[OrgEntry]:
+    aliases = defaultdict[UUID, list[str]](list)
+    for row in session.scalars(select(OrgAlias).order_by(OrgAlias.slug)):
+        aliases[row.org_id].append(row.slug)
+    orgs = session.scalars(select(OrgRow).order_by(OrgRow.slug))
+    return [_shown(row, aliases.get(row.id, [])) for row in orgs]
+
+
 def _entry(session: Session, row: OrgRow) -> OrgEntry:
-    aliases = session.scalars(select(OrgAlias.slug).where(OrgAlias.org_id == row.id).order_by(OrgAlias.slug))
+    aliases = select(OrgAlias.slug).where(OrgAlias.org_id == row.id).order_by(OrgAlias.slug)
+    return _shown(row, session.scalars(aliases).all())
+
+
+def _shown(row: OrgRow, aliases: Sequence[str]) -> OrgEntry:
     suspended = row.suspended_at is not None
     return OrgEntry(
         row.id, row.slug, row.name, tuple(aliases), tuple(row.allow_from), suspended, row.created_at
@@ -156,13 +170,9 @@ def _require_free(session: Session, slug: str) -> None:
         raise UsageFault(words, fix=f"postroom org show {taken.slug}")
 
 
-def _differs(session: Session, org: OrgEntry) -> bool:
-    row = session.scalars(select(OrgRow).where(OrgRow.slug == org.slug)).one_or_none()
-    if row is None:
-        return True
-    entry = _entry(session, row)
-    same = entry.name == org.name and entry.allow_from == org.allow_from
-    return not (same and set(org.aliases) <= set(entry.aliases))
+def _differs(org: OrgEntry, there: OrgEntry | None) -> bool:
+    same = there is not None and (org.name, org.allow_from) == (there.name, there.allow_from)
+    return not (same and there is not None and set(org.aliases) <= set(there.aliases))
 
 
 def _declare(session: Session, org: OrgEntry, now: datetime) -> None:

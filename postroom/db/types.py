@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect, Enum, Text, TypeDecorator
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -49,8 +49,15 @@ class CleanText(TypeDecorator[str]):
 class CleanJson(TypeDecorator[Any]):
     """JSON whose texts are as clean as CleanText; None is NULL, never the JSON word for it."""
 
-    impl = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    impl = JSON(none_as_null=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON(none_as_null=True))
+        from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415  (long to load; SQLite needs none of it)
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return _cleaned(value)

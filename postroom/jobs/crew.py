@@ -10,17 +10,15 @@ from typing import Final, Protocol
 
 import structlog
 
+from postroom.core.lifecycle import SUSPECT
 from postroom.db.outcomes import Extracted
 from postroom.errors import MessageDeadly, WorkerDied, WorkerUnavailable
 from postroom.jobs.crew_wire import Answer, error_of
-from postroom.jobs.order import Order
-from postroom.pipeline.extract import SUSPECT
+from postroom.jobs.order import Here, Order
 from postroom.stages import counting
 
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.extract")
 _PAUSE_SECONDS: Final = 60.0
-
-Here = Callable[[Order], Extracted]
 
 
 class Member(Protocol):

@@ -20,7 +20,7 @@ from postroom.errors import LeaseLost, TransientError, WorkerDied
 from postroom.failpoints import reach
 from postroom.jobs.house import House
 from postroom.jobs.keeping import kept
-from postroom.jobs.order import Order, take_apart
+from postroom.jobs.order import Order
 from postroom.jobs.records import as_record
 from postroom.jobs.together import Together
 from postroom.pipeline.tally import Tally
@@ -100,10 +100,9 @@ def _attempt(claim: Claim, house: House) -> Outcome:
     """Take one claimed message apart; whatever its bytes do is its own trouble."""
     started = time.monotonic()
     follows = claim.attempts + 1 < house.pace.attempts
-    here = partial(take_apart, store=house.store, opening=house.opening)
     try:
         order = Order(claim, house.standard(claim), follows)
-        extracted = here(order) if house.crew is None else house.crew.take_apart(order, here=here)
+        extracted = house.here(order) if house.crew is None else house.crew.take_apart(order, here=house.here)
     except Exception as error:
         return Outcome(claim, error=error)
     return Outcome(claim, extracted, ms=round((time.monotonic() - started) * 1000, 1))

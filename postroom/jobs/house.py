@@ -14,10 +14,10 @@ from postroom.db.protocols import Inbox, Kept, Leases, OutboxQueue, SourceBook, 
 from postroom.db.values import Claim
 from postroom.fetcher.source import Memory, MessageSource
 from postroom.jobs.crew import Crew
+from postroom.jobs.order import Here
 from postroom.jobs.portion import Portion
 from postroom.notify.notifier import Notifier
 from postroom.pipeline.accept import Desk
-from postroom.pipeline.inside import Opening
 from postroom.storage.store import ObjectStore
 
 
@@ -58,7 +58,7 @@ class House:
     """Everything the tasks need, and the flag that asks them to come to an end.
 
     `to_extract` and `to_announce` say how many messages are claimed at once, from one claim to the next.
-    Where there is a `crew`, its processes take mails apart, with a store and an opening that are like these.
+    Where there is a `crew`, its processes take mails apart, with a store that is like this one.
     Where the time of a round is measured out, no poll goes on after `polls_until`, and no message is taken
     apart or announced after `work_until`.
     """
@@ -72,7 +72,7 @@ class House:
     store: ObjectStore
     notifier: Notifier
     standard: Callable[[Claim], Standard]
-    opening: Opening
+    here: Here
     pace: Pace
     holder: str
     now: Callable[[], datetime]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from postroom.core.rules import Standard
 from postroom.db.outcomes import Extracted
 from postroom.db.values import Claim
-from postroom.pipeline.extract import extract
-from postroom.pipeline.inside import Opening, final
-from postroom.storage.store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,5 @@ class Order:
     follows: bool
 
 
-def take_apart(order: Order, *, store: ObjectStore, opening: Opening) -> Extracted:
-    """Carry out an order in this process; otherwise as `extract`."""
-    opening = opening if order.follows else final(opening)
-    return extract(order.claim, store=store, standard=order.standard, opening=opening)
+Here = Callable[[Order], Extracted]
+"""Carries out an order in this process; it raises what `extract` does."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from postroom.core.keys import document_key
+from postroom.core.lifecycle import SUSPECT
 from postroom.core.rules import Standard
 from postroom.db.outcomes import Extracted
 from postroom.db.values import Claim, LedgerPart
@@ -17,9 +18,6 @@ from postroom.pipeline.parts import Dissection
 from postroom.pipeline.scratch import scratch
 from postroom.stages import stage
 from postroom.storage.store import ObjectStore, View
-
-SUSPECT = 2
-"""How many deaths make a message suspect: one is everyday, a host that was switched off."""
 
 
 def extract(claim: Claim, *, store: ObjectStore, standard: Standard, opening: Opening) -> Extracted:

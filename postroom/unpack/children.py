@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,11 +9,10 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from postroom.errors import DecoderDied, DecoderUnavailable
+from postroom.unpack.child_environment import child_environment
 from postroom.unpack.container import Unpacked
 from postroom.unpack.order import BEGUN, CANNOT_WRITE, Order, read_answer
 
-# What a child is told of the world: enough to start Python and to find a temporary folder, and no secret.
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")
 FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 """What a person or the system ends a child by, which no mail does."""
 _GRACE_SECONDS = 2.0  # beyond its own alarm
@@ -70,13 +68,6 @@ def _run(order: Order, into: Path) -> int:
     finally:
         child.kill()
         child.wait()
-
-
-def child_environment() -> dict[str, str]:
-    """Return what a child is told of the world: no secret, and where our modules are."""
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    # The child finds the modules that this process found, wherever they were started from.
-    return kept | {"PYTHONPATH": os.pathsep.join(str(Path(place).absolute()) for place in sys.path if place)}
 
 
 def _answer(order: Order, into: Path) -> Unpacked:

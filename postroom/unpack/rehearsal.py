@@ -13,7 +13,8 @@ from typing import Final
 
 from postroom.core.limits import MIB
 from postroom.errors import DecoderUnavailable, MessageDeadly
-from postroom.unpack.children import FROM_OUTSIDE, child_environment
+from postroom.unpack.child_environment import child_environment
+from postroom.unpack.children import FROM_OUTSIDE
 
 _MEMORY_BYTES: Final = 4096 * MIB
 _SECONDS: Final = 300

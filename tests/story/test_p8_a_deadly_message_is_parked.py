@@ -24,8 +24,7 @@ class Child:
 
 
 def tried_by(postroom: Postroom, child: Child) -> None:
-    opening = replace(postroom.house.opening, rehearse=child)
-    postroom.house = replace(postroom.house, opening=opening)
+    postroom.opening = replace(postroom.opening, rehearse=child)
 
 
 def die(postroom: Postroom, times: int) -> None:

@@ -71,12 +71,16 @@ def test_a_run_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
         "alembic",
         "boto3",
         "mako",
+        "postroom.core.mime",
         "postroom.jobs.crew_process",
+        "postroom.pipeline.extract",
+        "postroom.unpack.opener",
         "procrastinate",
         "prometheus_client",
         "psycopg",
         "pygments",
         "rich",
+        "sqlalchemy.dialects.postgresql",
         "watchdog",
     }
     assert {"apscheduler", "imapclient", "sqlalchemy"} <= loaded
