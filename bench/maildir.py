@@ -23,7 +23,6 @@ from bench.report import Figure, percentile
 from postroom import maildir
 from postroom.config.load import load
 from postroom.config.settings import MaildirFolder
-from postroom.core.limits import DEFAULT_LIMITS
 from postroom.fetcher.maildir_source import MaildirSource
 from postroom.fetcher.watch import watch
 from tests.servers.memory import MemoryInRam
@@ -153,7 +152,7 @@ def take_one_poll(root: Path, seen: dict[str, float], *, settle: bool) -> int:
 
 
 def source(root: Path) -> MaildirSource:
-    return MaildirSource(settings(root), DEFAULT_LIMITS)
+    return MaildirSource(settings(root), root.parent / "spool")
 
 
 def settings(root: Path) -> MaildirFolder:

@@ -206,7 +206,7 @@ class Postroom:
         recipients = Recipients(None, PROFILES["postfix"], 0, Zone.RECEIVED, to_cc=False)
         after = After(action)
         return MaildirSource(
-            MaildirFolder("intake", path, False, "poll", 30, 100, after, recipients), self.limits
+            MaildirFolder("intake", path, False, "poll", 30, 100, after, recipients), self.folder / "spool"
         )
 
     def _house(self, sources: dict[str, SourceKit]) -> House:

@@ -123,7 +123,7 @@ def folder_kit(app: App, folder: MaildirFolder) -> SourceKit:
     from postroom.fetcher.maildir_source import MaildirSource  # noqa: PLC0415  (as above)
 
     folder = replace(folder, name=folder_name(app, folder.name))
-    make = partial(MaildirSource, folder, app.settings.limits)
+    make = partial(MaildirSource, folder, app.spool / folder.name)
     shelves = ("new", "cur") if folder.cur else ("new",)
     return SourceKit(
         name=folder.name,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from postroom.core.limits import MIB
 from postroom.core.places import KnownFile, Place
 from postroom.failpoints import reach
 from postroom.fetcher.source import Fetched
+from postroom.fetcher.spool import Spool
 from postroom.plainfile import NotPlain, open_plain
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -34,28 +35,36 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A copy, and the stamp of the file it was read from."""
+    """A copy, and the path and stamp of the file it was read from."""
 
     fetched: Fetched
+    path: Path
     stamp: Stamp
 
 
-def read(path: Path, place: Place) -> Taken | None:
-    """Return the copy at `path` with its digest; None when it is gone or no plain file.  Raises OSError."""
-    try:
-        file = open_plain(path)
-    except (FileNotFoundError, NotPlain):
-        return None
-    digest = hashlib.sha256()
-    size = 0
+def read(path: Path, place: Place, spool: Spool) -> Taken | None:
+    """Return the copy at `path`, read once: into the spool, with its digest on the way.
+
+    None when it is gone or no plain file.  Raises MaildirUnusable, and what the spool raises.
+    """
+    with maildir.explained("read", path):
+        try:
+            file = open_plain(path)
+        except (FileNotFoundError, NotPlain):
+            return None
     with file:
         status = os.fstat(file.fileno())  # before the first byte: what is changed while we read shows later
-        while block := file.read(MIB):
-            digest.update(block)
-            size += len(block)
+        spooled = spool.write(_blocks(file, path))
     reach("file.read")
-    fetched = Fetched(place, path, digest.hexdigest(), size, _moment(status.st_mtime))
-    return Taken(fetched, _stamp(status))
+    when = _moment(status.st_mtime)
+    fetched = Fetched(place, spooled.path, spooled.sha256, spooled.size_bytes, when, own=True)
+    return Taken(fetched, path, _stamp(status))
+
+
+def _blocks(file: FileIO, path: Path) -> Iterator[bytes]:
+    with maildir.explained("read", path):
+        while block := file.read(MIB):
+            yield block
 
 
 def looks_like(path: Path, files: Sequence[KnownFile]) -> bool:

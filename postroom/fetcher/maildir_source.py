@@ -13,7 +13,6 @@ from imapclient.imap_utf7 import encode as modified_utf7
 
 from postroom import maildir
 from postroom.config.settings import Action, MaildirFolder
-from postroom.core.limits import Limits
 from postroom.core.places import KnownFile, Place
 from postroom.errors import MaildirUnusable, SettleFailed
 from postroom.fetcher import maildir_file
@@ -21,6 +20,7 @@ from postroom.fetcher.batching import in_batches
 from postroom.fetcher.maildir_file import Taken
 from postroom.fetcher.maildir_listing import is_text, oldest_first, shelves, standing
 from postroom.fetcher.source import Batch, Holding, Memory
+from postroom.fetcher.spool import Spool
 
 _MOVES_SEEN = 3  # a mail reader may rename a mail between our look and our act; three times is no accident
 
@@ -30,9 +30,9 @@ _Known = Mapping[str, Sequence[KnownFile]]
 class MaildirSource:
     """The mails of one Maildir.
 
-    Files are read where they lie and are never renamed or touched before `settle`; a mail over the size limit
-    is read like any other, for a file that is here can always be kept.  A Maildir has no first connect, so
-    `since` means nothing to it.
+    Files are read where they lie, once, into the folder `spool`, and are never renamed or touched before
+    `settle`; a mail over the size limit is read like any other, for a file that is here can always be kept.
+    A Maildir has no first connect, so `since` means nothing to it.
 
     A name proves nothing: other bytes can be put under it at any time.  So a file is passed over as seen only
     with the size and time it had then, or the same digest; and settled only with the stamp that it had when
@@ -40,11 +40,9 @@ class MaildirSource:
     digest is the one committed.
     """
 
-    def __init__(
-        self, settings: MaildirFolder, limits: Limits
-    ) -> None:  # limits: none applies to a local file
-        del limits
+    def __init__(self, settings: MaildirFolder, spool: Path) -> None:
         self._settings = settings
+        self._spool = Spool(spool)
         self._taken: dict[str, Taken] = {}  # by unique name: what was given out to be committed
 
     @property
@@ -93,10 +91,13 @@ class MaildirSource:
         del most_bytes
         found = maildir.locate(self._settings.path, {place.file_name for place in places})
         for path in (path for paths in found.values() for path in paths):
-            yield from (Batch((copy.fetched,)) for copy in self._read(path, []))
+            for copy in self._read(path, []):
+                yield Batch((copy.fetched,))
+                self._spool.empty()
 
     def close(self) -> None:
-        """Nothing is held open between two calls."""
+        """Remove what is spooled; safe to repeat, never raises."""
+        self._spool.empty()
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -108,6 +109,7 @@ class MaildirSource:
                 tuple(copy.fetched for copy in batch if copy not in proved),
                 owed=tuple(copy.fetched.place for copy in proved),
             )
+            self._spool.begin_batch({copy.fetched.path for copy in batch})
 
     def _fresh(self, memory: Memory, owed: _Known, unreadable: list[MaildirUnusable]) -> Iterator[Taken]:
         """Yield what was never seen; of two files with one name, the second comes another time."""
@@ -116,7 +118,9 @@ class MaildirSource:
             if maildir.unique(path.name) in met or maildir_file.looks_like(path, seen):
                 continue
             for copy in self._read(path, unreadable):
-                if not any(copy.fetched.sha256 == file.raw_sha256 for file in seen):
+                if any(copy.fetched.sha256 == file.raw_sha256 for file in seen):
+                    self._spool.drop(copy.fetched.path)
+                else:
                     met.add(copy.fetched.place.file_name)
                     yield copy
 
@@ -150,8 +154,8 @@ class MaildirSource:
             unreadable.append(MaildirUnusable(f"{shown} has a name that is not UTF-8", fix="rename the file"))
             return
         try:
-            with maildir.explained("read", path):
-                copy = maildir_file.read(path, Place(self.name, "", file_name=maildir.unique(path.name)))
+            place = Place(self.name, "", file_name=maildir.unique(path.name))
+            copy = maildir_file.read(path, place, self._spool)
         except MaildirUnusable as error:
             unreadable.append(error)
             return
@@ -168,9 +172,7 @@ class MaildirSource:
         target = self._target_folder()
         acts = _Acts(self._settings.after.action, target)
         mine = names & self._taken.keys()
-        done = {
-            name for name in mine if acts.let_go([self._taken[name].fetched.path], name, self._taken[name])
-        }
+        done = {name for name in mine if acts.let_go([self._taken[name].path], name, self._taken[name])}
         rest = names - done - acts.refused.keys()
         found = maildir.locate(self._settings.path, rest) if rest else {}
         done |= {

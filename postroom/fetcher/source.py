@@ -15,7 +15,7 @@ from postroom.core.places import Cursor, Fingerprint, KnownFile, Place
 class Fetched:
     """One copy of a message whose raw bytes lie in a file of this machine.
 
-    `path` is a spool file, removed by the source when the batch after the next is asked for, or a Maildir's.
+    `path` is a spool file, removed by the source when the batch after the next is asked for.
     `sha256` and `size_bytes` are of those bytes.  `own` says that nobody but postroom writes the file, so
     that its bytes need not be held against the digest again.  `whole` is False for a message over the size
     limit: then `path` holds its header block only, and nothing of it is archived.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +57,20 @@ class Spool:
             ) from error
         return Spooled(path, digest.hexdigest(), size)
 
-    def begin_batch(self) -> None:
+    def begin_batch(self, last: Collection[Path] | None = None) -> None:
         """Begin the files of another batch, and unlink those of the batch before the last; never raises.
 
-        While a batch is read, the last one is still worked on.
+        While a batch is read, the last one is still worked on: the files in `last`, where some of the next
+        were written already, else all.
         """
         _unlink(self._before)
-        self._before, self._files = self._files, []
+        self._before = [path for path in self._files if last is None or path in last]
+        self._files = [path for path in self._files if path not in self._before]
+
+    def drop(self, path: Path) -> None:
+        """Unlink a file that no batch will have; never raises."""
+        self._files.remove(path)
+        _unlink([path])
 
     def empty(self) -> None:
         """Unlink every file written so far; never raises, safe to repeat."""

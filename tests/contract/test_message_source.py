@@ -46,7 +46,7 @@ class MaildirBench:
         self.folder = folder
         after = After(action, folder="Processed")
         settings = MaildirFolder("intake", folder, False, "poll", 30.0, 200, after, RECIPIENTS)
-        self.source: MessageSource = MaildirSource(settings, DEFAULT_LIMITS)
+        self.source: MessageSource = MaildirSource(settings, folder.with_name("spool"))
 
     def deliver(self, mail: bytes) -> None:
         maildir.deliver(self.folder, mail)

@@ -36,7 +36,7 @@ def one_round(
 ) -> Tally:
     """Poll with a source of its own, as each round of the service does."""
     source = postroom.maildir(folder, **more)
-    source = MaildirSource(replace(source._settings, cur=cur), postroom.limits)  # noqa: SLF001  (one field differs)
+    source = MaildirSource(replace(source._settings, cur=cur), postroom.folder / "spool")  # noqa: SLF001  (one field differs)
     return poll(postroom.kit(source), postroom.house, limit=limit)
 
 

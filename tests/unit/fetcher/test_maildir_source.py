@@ -12,7 +12,6 @@ import pytest
 
 from postroom import maildir
 from postroom.config.settings import Action, After, MaildirFolder, Recipients, Zone
-from postroom.core.limits import DEFAULT_LIMITS
 from postroom.core.places import Place
 from postroom.errors import MaildirUnusable, SettleFailed
 from postroom.fetcher.maildir_source import MaildirSource
@@ -36,8 +35,12 @@ def settings(tmp_path: Path) -> MaildirFolder:
     )
 
 
+def spool(settings: MaildirFolder) -> Path:
+    return settings.path.with_name("spool")
+
+
 def names(settings: MaildirFolder, memory: MemoryInRam | None = None) -> list[str]:
-    source = MaildirSource(settings, DEFAULT_LIMITS)
+    source = MaildirSource(settings, spool(settings))
     batches = source.batches(memory or MemoryInRam(), limit=200)
     return [copy.place.file_name for batch in batches for copy in batch.fetched]
 
@@ -48,7 +51,7 @@ def places(*file_names: str) -> list[Place]:
 
 def opened(settings: MaildirFolder) -> MaildirSource:
     """Return a source that has read all that is pending."""
-    source = MaildirSource(settings, DEFAULT_LIMITS)
+    source = MaildirSource(settings, spool(settings))
     list(source.batches(MemoryInRam(), limit=200))
     return source
 
@@ -56,7 +59,7 @@ def opened(settings: MaildirFolder) -> MaildirSource:
 def settled(settings: MaildirFolder, *file_names: str) -> MemoryInRam:
     """Return a memory in which what lies under these names now was settled."""
     memory = MemoryInRam()
-    for batch in MaildirSource(replace(settings, cur=True), DEFAULT_LIMITS).batches(memory, limit=200):
+    for batch in MaildirSource(replace(settings, cur=True), spool(settings)).batches(memory, limit=200):
         files = map(known_file, batch.fetched)
         memory.settled += [file for file in files if file.file_name in file_names]
     return memory
@@ -71,10 +74,10 @@ def test_the_time_of_the_file_is_the_internal_date(settings: MaildirFolder) -> N
     name = maildir.deliver(settings.path, b"Subject: hello\n\n")
     os.utime(settings.path / "new" / name, (0, 1_700_000_000))
 
-    (batch,) = MaildirSource(settings, DEFAULT_LIMITS).batches(MemoryInRam(), limit=1)
+    (batch,) = MaildirSource(settings, spool(settings)).batches(MemoryInRam(), limit=1)
 
     assert batch.fetched[0].internal_date == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-    assert batch.fetched[0].path == settings.path / "new" / name
+    assert batch.fetched[0].path.parent == spool(settings)
 
 
 def test_mails_in_cur_belong_to_somebody_else(settings: MaildirFolder) -> None:
@@ -101,7 +104,7 @@ def test_a_mail_settled_once_and_put_back_into_new_is_pending_again(settings: Ma
 
 def test_a_mail_over_the_size_limit_is_read_whole(settings: MaildirFolder) -> None:
     maildir.deliver(settings.path, b"Subject: big\n\n", b"x" * 5000)
-    source = MaildirSource(settings, replace(DEFAULT_LIMITS, message_bytes=100))
+    source = MaildirSource(settings, spool(settings))
 
     (batch,) = source.batches(MemoryInRam(), limit=1)
 
@@ -110,7 +113,7 @@ def test_a_mail_over_the_size_limit_is_read_whole(settings: MaildirFolder) -> No
 
 def test_a_file_that_vanishes_during_a_poll_is_left_out(settings: MaildirFolder) -> None:
     delivered = [maildir.deliver(settings.path, b"Subject: hello\n\n") for _ in range(60)]
-    batches = MaildirSource(settings, DEFAULT_LIMITS).batches(MemoryInRam(), limit=200)
+    batches = MaildirSource(settings, spool(settings)).batches(MemoryInRam(), limit=200)
     next(batches)
     (settings.path / "new" / delivered[55]).unlink()
 
@@ -131,7 +134,7 @@ def test_an_unreadable_mail_holds_up_no_other_and_is_named(
         return opened(path, flags, mode)
 
     monkeypatch.setattr(os, "open", refuse)
-    batches = MaildirSource(settings, DEFAULT_LIMITS).batches(MemoryInRam(), limit=200)
+    batches = MaildirSource(settings, spool(settings)).batches(MemoryInRam(), limit=200)
 
     taken = next(batches).fetched
     with pytest.raises(MaildirUnusable) as raised:
@@ -229,14 +232,14 @@ def test_one_that_cannot_be_let_go_holds_up_no_other(
 def test_what_another_process_read_is_not_let_go_by_its_name(settings: MaildirFolder) -> None:
     name = maildir.deliver(settings.path, b"Subject: hello\n\n")
 
-    done = MaildirSource(settings, DEFAULT_LIMITS).settle(places(name, "1.gone"))
+    done = MaildirSource(settings, spool(settings)).settle(places(name, "1.gone"))
 
     assert (list(done), files(settings)) == (places("1.gone"), [f"new/{name}"])
 
 
 def test_a_mail_over_the_batch_that_was_read_ahead_is_not_let_go(settings: MaildirFolder) -> None:
     delivered = [maildir.deliver(settings.path, b"Subject: hello\n\n") for _ in range(60)]
-    source = MaildirSource(settings, DEFAULT_LIMITS)
+    source = MaildirSource(settings, spool(settings))
     next(source.batches(MemoryInRam(), limit=200))
 
     done = source.settle(places(*delivered))
@@ -284,7 +287,7 @@ def test_a_backlog_of_many_looks_is_taken_whole_and_in_order(settings: MaildirFo
     for name in expected:
         (settings.path / "new" / name).touch()
     passed_over = MemoryInRam()
-    source = MaildirSource(settings, DEFAULT_LIMITS)
+    source = MaildirSource(settings, spool(settings))
 
     found = [
         copy.place.file_name for batch in source.batches(passed_over, limit=10_000) for copy in batch.fetched

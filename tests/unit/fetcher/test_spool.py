@@ -44,6 +44,17 @@ def test_the_files_of_a_batch_outlive_the_beginning_of_the_next_and_no_more(tmp_
     assert (is_there, first.exists(), second.exists()) == (True, False, True)
 
 
+def test_a_file_that_was_written_ahead_belongs_to_the_next_batch(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    first, second, dropped = (spool.write([piece]).path for piece in (b"one", b"two", b"same"))
+
+    spool.drop(dropped)
+    spool.begin_batch({first})
+    spool.begin_batch({second})
+
+    assert (first.exists(), second.exists(), dropped.exists()) == (False, True, False)
+
+
 def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file where the folder should be", encoding="ascii")
 

@@ -290,19 +290,32 @@ def test_a_file_that_vanished_is_passed_over_and_its_neighbours_are_taken(
     assert sorted(message.source_message_id for message in postroom.messages()) == ["<0@x>", "<2@x>"]
 
 
-def test_a_file_that_changed_is_passed_over_and_not_settled(postroom: Postroom, tmp_path: Path) -> None:
+def test_a_file_that_changes_after_it_was_read_stays_and_its_new_bytes_are_another_mail(
+    postroom: Postroom, tmp_path: Path
+) -> None:
     folder = tmp_path / "Maildir"
     maildir.create(folder)
-    for number in range(2):
-        maildir.deliver(folder, mail(f"<{number}@x>"))
+    name = maildir.deliver(folder, mail("<0@x>"))
     intake = postroom.maildir(folder)
     (batch,) = intake.batches(postroom.memory("intake"), limit=9)
-    batch.fetched[0].path.write_bytes(mail("<0@x>") + b"more")
+    (folder / "new" / name).write_bytes(mail("<1@x>"))
 
     tally = postroom.accept(batch, desk=postroom.desk("intake"), settle=intake.settle)
 
-    assert (tally.taken, len(list((folder / "new").iterdir()))) == (1, 1)
-    assert len(postroom.sightings()) == 1
+    assert (tally.taken, maildir.listing(folder, "new")) == (1, [name])
+    assert postroom.poll(intake).taken == 1
+    assert [message.source_message_id for message in postroom.messages()] == ["<0@x>", "<1@x>"]
+
+
+def test_a_file_whose_bytes_are_not_those_that_were_fetched_is_passed_over(postroom: Postroom) -> None:
+    for number in range(2):
+        postroom.orders.put(mail(f"<{number}@x>"))
+    (batch,) = postroom.orders.batches(postroom.memory("orders"), limit=9)
+    batch.fetched[0].path.write_bytes(mail("<0@x>") + b"more")
+
+    tally = postroom.accept(replace(batch, cursor=None))
+
+    assert (tally.taken, [message.source_message_id for message in postroom.messages()]) == (1, ["<1@x>"])
 
 
 def test_a_copy_known_by_its_fingerprint_is_sighted_and_settled_without_a_body(postroom: Postroom) -> None:

@@ -75,7 +75,7 @@ def test_other_bytes_than_were_fetched_are_no_letter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["folder", "link", "pipe"])
-def test_a_mail_in_whose_place_something_else_lies_is_passed_over(
+def test_what_lies_in_the_place_of_a_mail_that_was_read_stays(
     postroom: Postroom, tmp_path: Path, what: str
 ) -> None:
     maildir.create(tmp_path / "Maildir")
@@ -93,29 +93,25 @@ def test_a_mail_in_whose_place_something_else_lies_is_passed_over(
 
     tally = postroom.accept(batch, desk=postroom.desk("intake"), settle=source.settle)
 
-    assert (tally.taken, [message.source_message_id for message in postroom.messages()]) == (1, ["<1@x>"])
-    assert os.path.lexists(path)
+    assert tally.taken == 2
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_disk_that_fails_under_a_mail_is_no_outage_of_the_archive(
     postroom: Postroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    maildir.create(tmp_path / "Maildir")
-    names = [maildir.deliver(tmp_path / "Maildir", mail(f"<{number}@x>")) for number in range(2)]
-    source = postroom.maildir(tmp_path / "Maildir")
-    (batch,) = source.batches(postroom.memory("intake"), limit=9)
+    one = fetched(tmp_path / "mail", mail("<1@x>"))
     opened = os.open
 
     def fail(path: Path, flags: int, mode: int = 0o777) -> int:
-        if Path(path).name == names[0]:
+        if Path(path) == one.path:
             raise OSError(5, "Input/output error", str(path))
         return opened(path, flags, mode)
 
     monkeypatch.setattr(os, "open", fail)
 
-    tally = postroom.accept(batch, desk=postroom.desk("intake"), settle=source.settle)
-
-    assert (tally.taken, [message.source_message_id for message in postroom.messages()]) == (1, ["<1@x>"])
+    with pytest.raises(SourceChanged, match="/mail: Input/output error"):
+        read_letter(one, RULE, DEFAULT_LIMITS)
 
 
 ONE_ROUND = """
