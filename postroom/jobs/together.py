@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-_MOST: Final = 50
-_LONGEST_SECONDS: Final = 0.25
+_MOST: Final = 100
+_LONGEST_SECONDS: Final = 0.5
 
 T = TypeVar("T")
 
 
 class Together(Generic[T]):
-    """Gathers what comes: complete when nothing more is `expected`, at 50, or when the first has waited.
+    """Gathers what comes: complete when nothing more is `expected`, at 100, or when the first has waited.
 
-    It waits for a quarter of a second at most, as far as others come.
+    It waits for half a second at most, as far as others come.
     """
 
     def __init__(self, expected: int, clock: Callable[[], float] = time.monotonic) -> None:

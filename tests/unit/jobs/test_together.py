@@ -24,20 +24,20 @@ def test_what_is_gathered_is_complete_when_nothing_more_is_to_come() -> None:
     assert complete == [[], [], ["a", "b", "c"]]
 
 
-def test_fifty_are_complete() -> None:
-    together = Together[int](60, Clock())
+def test_a_hundred_are_complete() -> None:
+    together = Together[int](110, Clock())
 
-    complete = [together.add(number) for number in range(60)]
+    complete = [together.add(number) for number in range(110)]
 
-    assert [len(some) for some in complete if some] == [50, 10]
+    assert [len(some) for some in complete if some] == [100, 10]
 
 
-def test_the_first_waits_for_a_quarter_of_a_second_for_a_slow_one() -> None:
+def test_the_first_waits_for_half_a_second_for_a_slow_one() -> None:
     clock = Clock()
     together = Together[str](4, clock)
     first = together.add("a")
 
-    clock.seconds = 0.25
+    clock.seconds = 0.5
     second, third = together.add("b"), together.add("c")
 
     assert (first, second, third) == ([], ["a", "b"], [])
