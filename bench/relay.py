@@ -69,7 +69,7 @@ class Run:
     """What one load came to at one server: mails that lay in `new/` a second, and what they cost it."""
 
     rate: float
-    waits_ms: tuple[float, float, float] | None  # p50, p95, p99; smtp-source tells none
+    waits_ms: Sequence[float] | None  # p50, p95, p99; smtp-source tells none
     cpu_ms: float
     memory_mb: float
     refused: int
@@ -177,9 +177,9 @@ def _measured(server: Server, load: str, sessions: int, mails: int) -> Run:
     memory = rss_mb(server.pid())
     wait_until(lambda: server.delivered() >= mails - refused, "all mails to be delivered", 300)
     took = time.perf_counter() - started
-    p50, p95, p99 = (percentile(seconds, share) * 1e3 if seconds else 0.0 for share in (0.50, 0.95, 0.99))
+    waits = [percentile(seconds, share) * 1e3 for share in (0.50, 0.95, 0.99)] if seconds else None
     cost = (cpu_seconds(server.pid()) - cpu) / mails * 1e3
-    return Run((mails - refused) / took, (p50, p95, p99) if seconds else None, cost, memory, refused)
+    return Run((mails - refused) / took, waits, cost, memory, refused)
 
 
 def to_a_row(root: Path, *, mails: int, pause_seconds: float) -> Iterator[Figure]:
