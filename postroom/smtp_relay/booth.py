@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroom.smtp_relay import replies
+from postroom.smtp_relay.connection import Connection
 from postroom.smtp_relay.known_orgs import KnownOrgs
 from postroom.smtp_relay.lmtp import LmtpSession
 from postroom.smtp_relay.reception import House, Reception
@@ -56,9 +57,8 @@ class LocalBooth:
         self._dialect = dialect
         self._left = left
         self._reception = Reception(dialect, known, over=self._over)
-        self._kind = LmtpSession if dialect.lmtp else SmtpSession
-        self._template = self._kind(self._reception)
-        self._open: set[SmtpSession] = set()
+        self._session = (LmtpSession if dialect.lmtp else SmtpSession).at(self._reception)
+        self._open: set[Connection] = set()
         self._greetings: set[asyncio.Task[None]] = set()
 
     @property
@@ -66,7 +66,7 @@ class LocalBooth:
         return len(self._open)
 
     def seat(self, connection: socket.socket, address: str) -> None:
-        session = self._kind(self._reception, self._template)
+        session = self._session()
         session.address = address
         self._open.add(session)
         greeting = asyncio.get_running_loop().create_task(self._greet(session, connection))
@@ -103,7 +103,7 @@ class LocalBooth:
                 lambda: session, connection, ssl=tls, ssl_handshake_timeout=patience
             )
 
-    def _over(self, session: SmtpSession) -> None:
+    def _over(self, session: Connection) -> None:
         if session in self._open:
             self._open.remove(session)
             self._left(session.address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 END = b"\r\n.\r\n"
+_DOT = b"\r\n."
 
 
 class DotStuffing:
@@ -31,13 +32,14 @@ class DotStuffing:
         else:
             cut = len(text) - _begun(text)
             self._held = text[cut:]
-        return self._unstuffed(text[:cut])
+        return self._unstuffed(text, cut)
 
-    def _unstuffed(self, text: bytes) -> bytes:
-        content = text.replace(b"\r\n.", b"\r\n")  # never split: what could begin it is held back
-        skipped = min(self._skip, len(content))
+    def _unstuffed(self, text: bytes, end: int) -> bytes:
+        skipped = min(self._skip, end)
         self._skip -= skipped
-        return content[skipped:] if skipped else content
+        if text.find(_DOT, 0, end) < 0:  # nearly always, and then one copy is enough
+            return text[skipped:end]
+        return text[:end].replace(_DOT, _DOT[:-1])[skipped:]  # never split: what could begin it is held back
 
 
 def _begun(text: bytes) -> int:

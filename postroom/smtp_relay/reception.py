@@ -19,9 +19,10 @@ from postroom.delivery import Envelope as Copy
 from postroom.errors import MaildirUnusable
 from postroom.maildir import unique_front, unique_name
 from postroom.smtp_relay import replies
-from postroom.smtp_relay.bounds import ALL_IN_MEMORY_BYTES, Bounds
+from postroom.smtp_relay.bounds import ALL_IN_MEMORY_BYTES, BLOCK_BYTES, Bounds
 from postroom.smtp_relay.census import UNIX
 from postroom.smtp_relay.commit import Committer, Delivery, Fault
+from postroom.smtp_relay.connection import Connection
 from postroom.smtp_relay.content import Content, Ram
 from postroom.smtp_relay.known_orgs import KnownOrgs, Verdict
 from postroom.smtp_relay.path import NULL_PATH, is_ascii_or_utf8
@@ -54,7 +55,7 @@ class House:
 class Reception:
     """The handler that aiosmtpd asks; made in the loop that it serves."""
 
-    def __init__(self, dialect: Dialect, known: KnownOrgs, *, over: Callable[[SmtpSession], None]) -> None:
+    def __init__(self, dialect: Dialect, known: KnownOrgs, *, over: Callable[[Connection], None]) -> None:
         self.loop = asyncio.get_running_loop()
         self.house = dialect.house
         self.bounds = dialect.house.bounds
@@ -62,6 +63,7 @@ class Reception:
         self.starttls = dialect.starttls
         self.requires_tls = dialect.requires_tls
         self.over = over
+        self.inbox = memoryview(bytearray(BLOCK_BYTES))  # where what a client sent lies for a moment
         self._ram = Ram(ALL_IN_MEMORY_BYTES // dialect.processes)
         self._known = known
         self._committer = Committer(dialect.house.folder)

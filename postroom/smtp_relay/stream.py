@@ -18,6 +18,11 @@ class BlockReader(asyncio.StreamReader):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=LINE_BYTES, loop=loop)
 
+    @property
+    def has_line(self) -> bool:
+        """Return whether there is a line to read already."""
+        return b"\n" in self._buffer
+
     @contextmanager
     def in_blocks(self) -> Iterator[None]:
         """Let as much wait as fits a block; else the transport would be paused at each few lines."""
