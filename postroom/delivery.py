@@ -21,8 +21,10 @@ _ABANDONED_SECONDS = 36 * 3600.0
 
 # The fields that name the envelope recipient for whoever reads the Maildir; one that came with the mail is a
 # stranger's word.  They are looked for up to the first blank line, folds included (RFC 5322 2.2.3).
+_FORGED_NAMES = b"delivered-to", b"x-original-to"
 _FORGED = re.compile(
-    rb"^(?:delivered-to|x-original-to)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE
+    rb"^(?:" + b"|".join(_FORGED_NAMES) + rb")[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _BLANK_LINE = re.compile(rb"^[ \t]*\r*\n", re.MULTILINE)
 _MBOX_LINE = re.compile(rb">?From [^\n]*\n")
@@ -72,7 +74,7 @@ def deliver(folder: Path, message: BinaryIO, envelope: Envelope, arrival: Arriva
     reach("deliver.read")
     if not _has_a_field(head):
         raise NotAMessage("the input has no header field", fix="give a message as RFC 5322 has it")
-    maildir.write(folder, name, chain([on_top(head, envelope, arrival), head], blocks(message)))
+    maildir.write(folder, name, chain([on_top(head, envelope, arrival) + head], blocks(message)))
     maildir.show(folder, [name])
     reach("deliver.kept")
     return name
@@ -108,7 +110,8 @@ def stripped(head: bytes) -> bytes:
     mbox_line = _MBOX_LINE.match(head)
     if mbox_line is not None:
         head = head[mbox_line.end() :]
-    if _FORGED.search(head) is None:
+    lowered = head.lower()  # a look for two words costs a tenth of the search below
+    if not any(name in lowered for name in _FORGED_NAMES) or _FORGED.search(head) is None:
         return head
     blank = _BLANK_LINE.search(head)
     header = head[: blank.start()] if blank else head

@@ -21,7 +21,7 @@ from postroom.failpoints import reach
 Shelf = Literal["new", "cur"]
 Buffer = bytes | bytearray | memoryview
 
-_SHELVES = ("tmp", "new", "cur")
+_TMP, _NEW, _ = _SHELVES = ("tmp", "new", "cur")
 _READ: tuple[Shelf, ...] = ("new", "cur")
 _counter = itertools.count(1)
 _LEADING_SECONDS = re.compile(r"\d+")
@@ -90,17 +90,19 @@ def write(folder: Path, name: str, pieces: Iterable[Buffer]) -> None:
     `pieces` are read one by one, so that a big mail need not be in memory.  Raises MaildirUnusable, and then
     nothing is left behind.
     """
-    path = folder / "tmp" / name
-    with explained("write", path):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with ExitStack() as on_failure, os.fdopen(handle, "wb") as file:
-            on_failure.callback(discard, folder, [name])
-            file.writelines(pieces)
-            file.flush()
+    with explained("write", folder, _TMP, name), ExitStack() as on_failure:
+        handle = os.open(f"{folder}/{_TMP}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        on_failure.callback(discard, folder, [name])
+        try:
+            for left in (memoryview(piece) for piece in pieces):
+                while left:
+                    left = left[os.write(handle, left) :]  # noqa: PLW2901  (the disk may take a part of it)
             reach("maildir.written")
-            os.fsync(file.fileno())
+            os.fsync(handle)
             reach("maildir.fsynced")
-            on_failure.pop_all()
+        finally:
+            os.close(handle)
+        on_failure.pop_all()
 
 
 def show(folder: Path, names: Sequence[str]) -> None:
@@ -108,11 +110,11 @@ def show(folder: Path, names: Sequence[str]) -> None:
 
     Raises MaildirUnusable; those that are still in tmp/ are then removed, and those in new/ are whole.
     """
-    with explained("write", folder / "new"):
+    with explained("write", folder, "new"):
         shown = 0
         try:
             for shown, name in enumerate(names):  # noqa: B007  (how many, where one fails)
-                (folder / "tmp" / name).rename(folder / "new" / name)
+                os.rename(f"{folder}/{_TMP}/{name}", f"{folder}/{_NEW}/{name}")  # noqa: PTH104  (dearer by Path)
         except OSError:
             discard(folder, names[shown:])
             raise
@@ -191,11 +193,12 @@ def sync(folder: Path) -> None:
 
 
 @contextmanager
-def explained(act: str, path: Path) -> Iterator[None]:
+def explained(act: str, folder: Path, *below: str) -> Iterator[None]:
     """Turn an OSError inside into MaildirUnusable that names the path, the user and the way out."""
     try:
         yield
     except OSError as error:
+        path = folder.joinpath(*below)
         raise MaildirUnusable(f"cannot {act} {path}: {fault(error)}", fix=way_out(error, path)) from error
 
 

@@ -99,11 +99,18 @@ class Committer:
 
     def _commit(self, batch: Sequence[Delivery]) -> list[Fault]:
         """Write and sync every file, show them all, sync the folder once; return what became of each."""
-        write = map if len(batch) == 1 else self._writers.map
-        faults: list[Fault] = list(write(self._write, batch))
+        shares = [batch[first::_WRITERS] for first in range(min(_WRITERS, len(batch)))]
+        write = map if len(shares) == 1 else self._writers.map
+        faults: list[Fault] = [None] * len(batch)
+        for first, found in enumerate(write(self._write_each, shares)):
+            faults[first::_WRITERS] = found
         written = [d for d, fault in zip(batch, faults, strict=True) if fault is None]
         unseen = self._show([name for delivery in written for name, _ in delivery.files])
         return [fault or unseen for fault in faults]
+
+    def _write_each(self, share: Sequence[Delivery]) -> list[Fault]:
+        """Write some deliveries; for a thread, to be handed one costs as much as to write it."""
+        return [self._write(delivery) for delivery in share]
 
     def _write(self, delivery: Delivery) -> Fault:
         written: list[str] = []

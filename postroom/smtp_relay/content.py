@@ -72,7 +72,7 @@ class Content:
         while len(head) < HEAD_BYTES and (block := next(rest, b"")):
             head += block
         head = stripped(head)
-        return chain((on_top(head, envelope, arrival), head), rest)
+        return chain((on_top(head, envelope, arrival) + head,), rest)
 
     def lend(self, times: int) -> None:
         """Keep the bytes until `give_back` was called so many times."""
