@@ -13,11 +13,15 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from postroom.app.log_lines import DirectLogger
 from postroom.config.settings import Log
 from postroom.notify.log import ANNOUNCED
 
 # sd-daemon(3): a line's level for the journal.
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2, "exception": 3}
+_encoded = json.JSONEncoder(
+    ensure_ascii=False, default=str
+).encode  # made once: `json.dumps` makes one for each line
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # controls, directions, zero width, private, half a letter
 
 
@@ -37,27 +41,25 @@ _IN_TRACEBACKS = _Spelled({ord("\n"): "\n"})
 
 def configure(log: Log, *, stream: TextIO, environ: Mapping[str, str]) -> None:
     """Send every event, ours and the libraries', to `stream` in the format that fits it; may be repeated."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        stamp,
         structlog.processors.format_exc_info,
         _harmless,
     ]
+    handler, render = logging.StreamHandler(stream), _renderer(log, stream, environ)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=DirectLogger.of(handler, [stamp, _harmless, render]),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
     vars(handler)["handleError"] = _let_announcements_fail
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _renderer(log, stream, environ),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     _leave_out_what_no_line_has()
@@ -107,14 +109,14 @@ def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 def _json(_logger: Any, _method: str, event: EventDict) -> str:
     """Return one JSON object, what a person looks for first in front."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return json.dumps({**first, **event}, ensure_ascii=False, default=str)
+    return _encoded({**first, **event})
 
 
 def _journal(_logger: Any, _method: str, event: EventDict) -> str:
     """Return `<6>event key=value ...`; the journal has a clock of its own."""
     level, words = event.pop("level", "info"), event.pop("event", "")
     event.pop("timestamp", None)
-    pairs = (f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in event.items())
+    pairs = (f"{key}={_encoded(value)}" for key, value in event.items())
     return " ".join((f"<{_PRIORITY.get(level, 6)}>{words}", *pairs))
 
 

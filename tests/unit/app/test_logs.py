@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pty
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -139,6 +140,24 @@ def test_a_traceback_is_one_line_for_machines(format_: str) -> None:
         LOG.exception("bug")
 
     assert lines.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("format_", ["json", "journal", "console"])
+def test_a_line_is_the_same_where_another_handler_hears_it_too(format_: str) -> None:
+    alone, together, elsewhere = logged(format_), io.StringIO(), io.StringIO()
+    bound = LOG.bind(org="acme")
+
+    bound.info("accepted", bytes=478, recipients=["a@b.example", "\x1b"], ms=None)
+    configure(Log(level="debug", format=format_), stream=together, environ={"NO_COLOR": "1"})
+    logging.getLogger().addHandler(logging.StreamHandler(elsewhere))
+    LOG.bind(org="acme").info("accepted", bytes=478, recipients=["a@b.example", "\x1b"], ms=None)
+
+    assert timeless(alone) == timeless(together) != ""
+    assert "accepted" in elsewhere.getvalue()
+
+
+def timeless(lines: io.StringIO) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", lines.getvalue())
 
 
 def test_a_level_holds_for_our_own_events() -> None:
