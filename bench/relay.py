@@ -60,8 +60,15 @@ class Server:
         return len(os.listdir(self.new)) if self.new.is_dir() else 0  # noqa: PTH208  (names only: fast)
 
     def clear(self) -> None:
+        """Put the mails aside.
+
+        Not deleted: an ext4 without a journal looks at each lately deleted file's place before it makes a new
+        one, and that would come to be more than half of what a mail costs the system.
+        """
+        aside = self.new.with_name("aside")
         for path in self.new.iterdir() if self.new.is_dir() else ():
-            path.unlink()
+            aside.mkdir(exist_ok=True)
+            path.rename(aside / path.name)
 
 
 @dataclass(frozen=True, slots=True)
