@@ -44,15 +44,20 @@ class DirectLogger(structlog.stdlib.BoundLogger):
         return None
 
     def _write(self, event: EventDict) -> None:
-        line: Any = event
-        for step in self.steps:
-            line = step(self._logger, event["level"], line)
-        self.handler.acquire()
+        """Render and write a line; one that cannot be written is let go, but for an announcement."""
         try:
-            self.handler.stream.write(f"{line}\n")
-            self.handler.stream.flush()
-        except (OSError, ValueError):
+            line: Any = event
+            for step in self.steps:
+                line = step(self._logger, event["level"], line)
+            self._put(f"{line}\n")
+        except (OSError, ValueError, TypeError):
             if self._logger.name == ANNOUNCED:
                 raise
+
+    def _put(self, line: str) -> None:
+        self.handler.acquire()
+        try:
+            self.handler.stream.write(line)
+            self.handler.stream.flush()
         finally:
             self.handler.release()

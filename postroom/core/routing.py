@@ -151,6 +151,8 @@ def _nothing_trusted(block: HeaderBlock, rule: Rule) -> str:
 
 def folded(text: str) -> str:
     """Return `text` with its ASCII in lower case; no look-alike in Unicode becomes another org's slug."""
+    if text.isascii():
+        return text.lower()
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
 
 
