@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import groupby
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from postroom.core.places import Cursor, Place
@@ -22,6 +22,22 @@ from postroom.db.values import STAYING, Held, Intake, Key, Seen, Verdict
 
 _AT_ONCE = 200
 _T = TypeVar("_T")
+_SIGHTING: Final = cast("Table", Sighting.__table__)
+LIES_THERE: Final = (
+    _SIGHTING.c.source_name == bindparam("source"),
+    _SIGHTING.c.folder == bindparam("place"),
+    _SIGHTING.c.uidvalidity == bindparam("validity"),
+    _SIGHTING.c.uid.in_(bindparam("uids", expanding=True)),
+    _SIGHTING.c.file_name.in_(bindparam("files", expanding=True)),
+)
+"""The conditions that a sighting lies at one of the places that `spots` gave."""
+# Built once, and past the mapper: every batch needs both.
+_FORGET_STAYING: Final = delete(_SIGHTING).where(*LIES_THERE, _SIGHTING.c.verdict.in_(STAYING))
+_SETTLE: Final = (
+    update(_SIGHTING)
+    .where(*LIES_THERE, _SIGHTING.c.settled_at.is_(None), _SIGHTING.c.verdict.not_in(STAYING))
+    .values(settled_at=bindparam("now"))
+)
 
 
 def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]]:
@@ -30,7 +46,9 @@ def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]
     for (org_id, source), some in groupby(sorted(set(keys)), key=lambda key: (key.org_id, key.source)):
         with acting_for(session, org_id):
             for piece in pieces([key.source_message_id for key in some]):
-                rows = session.execute(_with_names(), {"org": org_id, "source": source, "names": piece})
+                rows = session.connection().execute(
+                    _with_names(), {"org": org_id, "source": source, "names": piece}
+                )
                 found |= {Key(org_id, source, row.source_message_id): row for row in rows}
     return found
 
@@ -83,8 +101,8 @@ def _as_recognised(session: Session, seen: Seen) -> list[dict[str, Any]]:
 
 
 def _forget_staying(session: Session, places: Sequence[Place]) -> None:
-    for piece in pieces(places):
-        session.execute(delete(Sighting).where(lies_at(piece), Sighting.verdict.in_(STAYING)))
+    for spot in spots(places):
+        session.connection().execute(_FORGET_STAYING, spot)
 
 
 def _hold(session: Session, held: Held, now: datetime) -> int:
@@ -120,12 +138,8 @@ def _opened(source_name: str, cursor: Cursor, now: datetime) -> FolderCursor:
 
 def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> None:
     """Record that the source has let these copies go."""
-    for piece in pieces(places):
-        session.execute(
-            update(Sighting)
-            .where(lies_at(piece), Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
-            .values(settled_at=now)
-        )
+    for spot in spots(places):
+        session.connection().execute(_SETTLE, spot | {"now": now})
 
 
 def place_of(row: Sighting | Row[Any]) -> Place:
@@ -133,8 +147,8 @@ def place_of(row: Sighting | Row[Any]) -> Place:
     return Place(row.source_name, row.folder, row.uidvalidity, row.uid, row.file_name)
 
 
-def lies_at(places: Sequence[Place]) -> Any:
-    """Return the condition that a sighting lies at one of these places, all of one source.
+def spots(places: Sequence[Place]) -> Iterator[dict[str, Any]]:
+    """Yield what LIES_THERE is given, until each of these places was named, all of one source.
 
     Spelled out per folder, as for keys.  A mailbox has no file names and a Maildir no UIDs, so the two lists
     never name a place that was not asked for.
@@ -142,18 +156,15 @@ def lies_at(places: Sequence[Place]) -> Any:
     by_folder: dict[tuple[str, int, bool], list[Place]] = {}
     for place in places:
         by_folder.setdefault((place.folder, place.uidvalidity, bool(place.file_name)), []).append(place)
-    return or_(
-        *(
-            and_(
-                Sighting.source_name == places[0].source,
-                Sighting.folder == folder,
-                Sighting.uidvalidity == uidvalidity,
-                Sighting.uid.in_({place.uid for place in some}),
-                Sighting.file_name.in_({place.file_name for place in some}),
-            )
-            for (folder, uidvalidity, _), some in by_folder.items()
-        )
-    )
+    for (folder, uidvalidity, _), some in by_folder.items():
+        for piece in pieces(some):
+            yield {
+                "source": piece[0].source,
+                "place": folder,
+                "validity": uidvalidity,
+                "uids": list({place.uid for place in piece}),
+                "files": list({place.file_name for place in piece}),
+            }
 
 
 def _columns(seen: Seen, now: datetime) -> dict[str, Any]:

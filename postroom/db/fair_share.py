@@ -65,7 +65,7 @@ class OrgRing:
 
 def _lease(session: Session, rows: Sequence[Row[Any]], holder: str, until: datetime) -> None:
     ids = [row.message_id for row in rows]
-    session.execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
+    session.connection().execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
 
 
 def _deaths(row: Row[Any]) -> int:
@@ -85,14 +85,14 @@ def _next_orgs(session: Session, state: WorkState, now: datetime, *, after: UUID
 def _orgs_behind(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:
     """Return the orgs with work due in the order of their ids."""
     wanted = {"state": state, "now": now, "after": after, "most": most}
-    return list(session.execute(_ring_of_orgs(), wanted).scalars())
+    return list(session.connection().execute(_ring_of_orgs(), wanted).scalars())
 
 
 def _due_of(
     session: Session, state: WorkState, org_id: UUID, now: datetime, *, most: int
 ) -> Sequence[Row[Any]]:
     wanted = {"state": state, "now": now, "org": org_id, "most": most}
-    return session.execute(_longest_due(), wanted).all()
+    return session.connection().execute(_longest_due(), wanted).all()
 
 
 @cache

@@ -79,7 +79,7 @@ def _parsed(
 
 def hold(session: Session, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    return set(session.execute(_touching(), tokens_of(held)).scalars())
+    return set(session.connection().execute(_touching(), tokens_of(held)).scalars())
 
 
 @cache
@@ -122,7 +122,7 @@ def owed(
 def owe(session: Session, announcements: Sequence[Mapping[str, Any]]) -> None:
     """Write announcements that are owed."""
     if announcements:
-        session.execute(insert(cast("Table", Outbox.__table__)), list(announcements))
+        session.connection().execute(insert(cast("Table", Outbox.__table__)), list(announcements))
 
 
 def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mapping[UUID, datetime]) -> None:
@@ -135,10 +135,10 @@ def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mappi
     for message_id, due_at in waiting.items():
         by_time[due_at].append(message_id)
     for due_at, some in by_time.items():
-        session.execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
+        session.connection().execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
     ended = set(message_ids).difference(waiting)
     if ended:
-        session.execute(_ending(), {"ids": list(ended)})
+        session.connection().execute(_ending(), {"ids": list(ended)})
 
 
 def still_owed(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, datetime]:
@@ -146,7 +146,7 @@ def still_owed(session: Session, org_id: UUID, message_ids: Collection[UUID]) ->
 
     The session acts for the org.
     """
-    rows = session.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
+    rows = session.connection().execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
     return {row.message_id: row.due_since for row in rows}
 
 
@@ -182,7 +182,7 @@ def _ending() -> Delete:
 
 def _stored(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """Return what there is of those that are STORED: `error_json`, `was_parsed` and `owed_since`."""
-    rows = session.execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
+    rows = session.connection().execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
     return {row.id: row for row in rows}
 
 

@@ -182,7 +182,7 @@ def _gone(now: datetime) -> dict[str, Any]:
 
 def _add_work(session: Session, rows: Sequence[RowId], state: WorkState, now: datetime) -> None:
     due = [{"message_id": row_id, "org_id": org_id, "state": state, "due_at": now} for org_id, row_id in rows]
-    session.execute(insert(cast("Table", Work.__table__)), due)
+    session.connection().execute(insert(cast("Table", Work.__table__)), due)
 
 
 def _has(key: Key) -> tuple[Any, Any, Any]:

@@ -17,15 +17,18 @@ from postroom.errors import LeaseLost
 _ENDED = datetime(1970, 1, 1, tzinfo=UTC)
 _LEASE = cast("Table", Lease.__table__)
 _IT = _LEASE.c.name == bindparam("lease")
-# Built once, and past the mapper: every poll needs both, also where nothing came.
+# Built once, and past the mapper: every poll needs them, also where nothing came.
 _ACQUIRE = (
     update(_LEASE)
     .where(_IT, or_(_LEASE.c.leased_until <= bindparam("now"), _LEASE.c.holder == bindparam("by")))
     .values(holder=bindparam("by"), leased_until=bindparam("until"), token=_LEASE.c.token + 1)
     .returning(_LEASE.c.token)
 )
+_MINE = update(_LEASE).where(_IT, _LEASE.c.token == bindparam("mine"))
 # The row stays, for its token must go on growing; only its time ends.
-_RELEASE = update(_LEASE).where(_IT, _LEASE.c.token == bindparam("mine")).values(leased_until=_ENDED)
+_RELEASE = _MINE.values(leased_until=_ENDED)
+_HOLD = _MINE.values(holder=_LEASE.c.holder).returning(_LEASE.c.token)
+_RENEW = _MINE.values(leased_until=bindparam("until")).returning(_LEASE.c.token)
 
 
 def lease_of_source(name: Any) -> Any:
@@ -33,14 +36,14 @@ def lease_of_source(name: Any) -> Any:
     return "source:" + name
 
 
-def require(session: Session, fence: Fence, now: datetime, **changes: Any) -> None:
-    """Change the lease of a fence whose token is the newest; the caller's transaction then holds the row.
+def require(session: Session, fence: Fence, now: datetime, *, until: datetime | None = None) -> None:
+    """Hold the lease of a fence whose token is the newest for the caller's transaction, or renew it.
 
     Raises LeaseLost.
     """
-    ours = (Lease.name == fence.name, Lease.token == fence.token)
-    touched = update(Lease).where(*ours).values(changes or {"holder": Lease.holder}).returning(Lease.token)
-    if session.execute(touched).scalar_one_or_none() is None:
+    asked = {"lease": fence.name, "mine": fence.token}
+    statement, told = (_HOLD, asked) if until is None else (_RENEW, {**asked, "until": until})
+    if session.connection().scalar(statement, told) is None:
         raise LeaseLost(f"{fence.name} went to another worker before {now:%H:%M:%S}")
 
 
@@ -65,7 +68,7 @@ class SqlLeases:
 
     def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
         with self._database.write(lasts=False) as session:
-            require(session, fence, now, leased_until=now + timedelta(seconds=seconds))
+            require(session, fence, now, until=now + timedelta(seconds=seconds))
 
     def release(self, fence: Fence) -> None:
         with self._database.write(lasts=False) as session:

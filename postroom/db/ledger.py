@@ -55,8 +55,8 @@ def _taken_back(
     session: Session, org_id: UUID, message_ids: Sequence[UUID]
 ) -> dict[tuple[UUID, str, str | None], UUID]:
     """Empty the ledgers of messages; return the documents that they have, by message, part and digest."""
-    session.execute(_forgetting_parts(), {"org": org_id, "ids": list(message_ids)})
-    found = session.execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
+    session.connection().execute(_forgetting_parts(), {"org": org_id, "ids": list(message_ids)})
+    found = session.connection().execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
     return {(message_id, path, sha256): row_id for message_id, path, sha256, row_id in found}
 
 
@@ -77,7 +77,7 @@ def _documents_before() -> Select[Any]:
 
 def _insert(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
     if rows:
-        session.execute(insert(cast("Table", table.__table__)), rows)
+        session.connection().execute(insert(cast("Table", table.__table__)), rows)
 
 
 def _columns(claim: Claim, part: LedgerPart) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
-from postroom.db.copies import lies_at, move_cursor, pieces, place_of
+from postroom.db.copies import LIES_THERE, move_cursor, pieces, place_of, spots
 from postroom.db.engine import Database
 from postroom.db.machinery import FolderCursor, Sighting
 from postroom.db.models import OrgAlias, OrgRow
@@ -19,13 +19,12 @@ from postroom.db.values import STAYING, Verdict
 
 _CURSOR: Final = cast("Table", FolderCursor.__table__)
 # What every poll needs, also where nothing came, is built once and goes past the mapper.
+_OF_FOLDER: Final = select(_CURSOR).where(
+    _CURSOR.c.source_name == bindparam("source"), _CURSOR.c.folder == bindparam("place")
+)
+_EXACTLY: Final = _OF_FOLDER.where(_CURSOR.c.uidvalidity == bindparam("validity"))
 _NEWEST: Final = (
-    select(_CURSOR)
-    .where(
-        _CURSOR.c.source_name == bindparam("source"),
-        _CURSOR.c.folder == bindparam("place"),
-        _CURSOR.c.uidvalidity % GENERATION == bindparam("validity"),
-    )
+    _OF_FOLDER.where(_CURSOR.c.uidvalidity % GENERATION == bindparam("validity"))
     .order_by(_CURSOR.c.uidvalidity.desc())
     .limit(1)
 )
@@ -41,7 +40,8 @@ class SourceMemory:
 
     def cursor(self, folder: str, uidvalidity: int) -> Cursor | None:
         with self._database.read(source=self._source_name) as session:
-            row = session.get(FolderCursor, (self._source_name, folder, uidvalidity))
+            asked = {"source": self._source_name, "place": folder, "validity": uidvalidity}
+            row = session.connection().execute(_EXACTLY, asked).first()
             return _cursor(row) if row else None
 
     def first_bound(self, folder: str) -> Cursor | None:
@@ -112,8 +112,8 @@ class SourceMemory:
         known: set[Place] = set()
         columns = (Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
         with self._database.read(source=self._source_name) as session:
-            for piece in pieces(places):
-                rows = session.execute(select(*columns).where(lies_at(piece)))
+            for spot in spots(places):
+                rows = session.execute(select(*columns).where(*LIES_THERE), spot)
                 known.update(Place(self._source_name, *row) for row in rows)
         return [place for place in places if place not in known]
 
@@ -156,5 +156,5 @@ def _file(row: Sighting | Row[Any]) -> KnownFile:
     return KnownFile(row.file_name, row.size_bytes, row.internal_date, row.raw_sha256)
 
 
-def _cursor(row: FolderCursor) -> Cursor:
+def _cursor(row: FolderCursor | Row[Any]) -> Cursor:
     return Cursor(row.folder, row.uidvalidity, row.last_uid, row.since, row.since_until_uid)

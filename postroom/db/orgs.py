@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Row, Select, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from postroom.core.routing import is_slug
@@ -102,7 +102,7 @@ class SqlDirectory:
 
 def slugs_of(session: Session, org_ids: Collection[UUID]) -> dict[UUID, str]:
     """Return the slugs of orgs that are there."""
-    rows = session.execute(_slugs(), {"orgs": list(org_ids)}).all() if org_ids else []
+    rows = session.connection().execute(_slugs(), {"orgs": list(org_ids)}).all() if org_ids else []
     return {row.id: row.slug for row in rows}
 
 
@@ -113,16 +113,25 @@ def _slugs() -> Select[Any]:
 
 
 def _resolved(session: Session, slugs: Sequence[str]) -> dict[str, Org]:
-    named = session.execute(select(OrgRow.slug, OrgRow).where(OrgRow.slug.in_(slugs)))
-    aliased = session.execute(
-        select(OrgAlias.slug, OrgRow)
-        .join(OrgRow, OrgRow.id == OrgAlias.org_id)
-        .where(OrgAlias.slug.in_(slugs))
-    )
-    return {slug: _org(row) for slug, row in [*aliased, *named]}
+    ask = partial(session.connection().execute, parameters={"slugs": list(slugs)})
+    return {row.asked: _org(row) for row in [*ask(_aliased()), *ask(_named())]}
 
 
-def _org(row: OrgRow) -> Org:
+@cache
+def _named() -> Select[Any]:
+    """Return the query for orgs by slug; made once, and past the mapper, for every batch needs it."""
+    org = cast("Table", OrgRow.__table__)
+    return select(org.c.slug.label("asked"), org).where(org.c.slug.in_(bindparam("slugs", expanding=True)))
+
+
+@cache
+def _aliased() -> Select[Any]:
+    org, alias = cast("Table", OrgRow.__table__), cast("Table", OrgAlias.__table__)
+    asked = alias.c.slug.in_(bindparam("slugs", expanding=True))
+    return select(alias.c.slug.label("asked"), org).where(org.c.id == alias.c.org_id, asked)
+
+
+def _org(row: Row[Any]) -> Org:
     return Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
 
 

@@ -114,7 +114,7 @@ class SqlWorkbench:
 
 def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
     """Let those of the claims that are still ours last until then; what is finished is nobody's."""
-    session.execute(_lasting_until(), {**tokens_of(held), "until": until})
+    session.connection().execute(_lasting_until(), {**tokens_of(held), "until": until})
 
 
 @cache
@@ -152,7 +152,7 @@ def _claims(session: Session, org_id: UUID, some: Sequence[Leased], *, slug: str
     """Return the claims of one org's messages; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
     with acting_for(session, org_id):
-        messages = session.execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
+        messages = session.connection().execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
     return [_claim(slug, message, by_id[message.id]) for message in messages]
 
 
