@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from io import BufferedRandom
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 
 from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
 from postroom.storage import drafts, s3_listing
 from postroom.storage.blocks import checked_blocks
 from postroom.storage.mapped import map_of, mapped
 from postroom.storage.s3_client import Connection
+from postroom.storage.s3_requests import body_of
 from postroom.storage.s3_sending import PART_BYTES, send, sliced
 from postroom.storage.s3_trouble import code_of, explained
 from postroom.storage.store import Stored, View
@@ -49,18 +51,18 @@ class S3Store:
     def get(self, key: str, sha256: str) -> bytes:
         with self._explained(f"cannot read {key}"), closing(self._body(key)) as body:
             content: bytes = body.read()
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
-        return content
+        return _checked(content, key, sha256)
 
     @contextmanager
     def opened(self, key: str, sha256: str) -> Iterator[View]:
         with ExitStack() as stack:
-            file = stack.enter_context(self._new_file())
             with self._explained(f"cannot read {key}"), closing(self._body(key)) as body:
-                for block in body.iter_chunks(_BLOCK_BYTES):
-                    with _on_disk(self._folder):
-                        file.write(block)
+                blocks = body.iter_chunks(_BLOCK_BYTES)
+                begun = list(islice(blocks, 2))
+                file = self._filled(stack, chain(begun, blocks)) if len(begun) > 1 else None
+            if file is None:  # one block, which is in memory already
+                yield _checked(b"".join(begun), key, sha256)
+                return
             with _on_disk(self._folder):
                 file.seek(0)
                 view = stack.enter_context(mapped(file, key, sha256))
@@ -102,9 +104,9 @@ class S3Store:
         with self._explained(f"cannot write {key}"):
             send(self._there, key, size, blocks, sha256)
 
-    def _body(self, key: str) -> Any:  # botocore's StreamingBody, which has no types
+    def _body(self, key: str) -> StreamingBody:
         try:
-            return self._there.client.get_object(**self._there.place(key))["Body"]
+            return body_of(self._there, key)
         except ClientError as error:
             if code_of(error) == "NoSuchKey":  # any other 404 is a bucket or a service that is away
                 raise ObjectMissing(f"not in the archive: {key}") from error
@@ -117,6 +119,13 @@ class S3Store:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 file = stack.enter_context(drafts.draft_file(self._folder))
             yield file
+
+    def _filled(self, stack: ExitStack, blocks: Iterable[bytes]) -> BufferedRandom:
+        file = stack.enter_context(self._new_file())
+        for block in blocks:
+            with _on_disk(self._folder):
+                file.write(block)
+        return file
 
     def _explained(self, what: str) -> AbstractContextManager[None]:
         return explained(what, self._there.bucket)
@@ -145,6 +154,12 @@ class _S3Draft:
 
     def keep(self, key: str) -> None:
         self._store.send_file(key, self._file, self._size, self._digest.hexdigest())
+
+
+def _checked(content: bytes, key: str, sha256: str) -> bytes:
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
+    return content
 
 
 @contextmanager

@@ -12,13 +12,14 @@ from botocore.config import Config
 
 from postroom.config.masked import Secret
 from postroom.config.settings import Addressing, Bucket, Storage
+from postroom.storage.s3_shortcut import Shortcut
 
 _ANY_REGION = "us-east-1"  # what services that know no regions call theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one request may take, and how often it is tried before the archive counts as away."""
+    """How long one request may take, and how often boto3 tries it before the archive counts as away."""
 
     connect_seconds: float = 5.0
     read_seconds: float = 20.0  # without a byte
@@ -47,6 +48,16 @@ class Connection:
         """Return the client.  Raises BotoCoreError where the machine's own AWS settings are unsound."""
         with self._lock:  # a client may be shared, but not made by two threads at once
             return self._client
+
+    @property
+    def shortcut(self) -> Shortcut:
+        """Return the way without boto3's layers, for requests for one object; otherwise as `client`."""
+        with self._lock:
+            return self._shortcut
+
+    @cached_property
+    def _shortcut(self) -> Shortcut:
+        return Shortcut(self._client, lambda: self.session.get_credentials().get_frozen_credentials())
 
     @cached_property
     def _client(self) -> Any:

@@ -6,8 +6,6 @@ which carries our SHA-256.  Why so, and why not by ETag: docs/decisions/0005-how
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,18 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from postroom.errors import SourceChanged, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.storage.s3_client import Connection
-from postroom.storage.s3_trouble import code_of
+from postroom.storage.s3_requests import DIGEST, is_there, md5, put
 
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part that is not the last
-DIGEST = "sha256"  # our own metadata: x-amz-meta-sha256
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("postroom.archive")
-# "If-None-Match: *" (RFC 9110 13.1.2): 412, from some 304; 409 while another writes the same key; 501 where a
-# service does not know it.
-_NOT_NEW = {
-    "304", "409", "412", "501", "ConditionalRequestConflict", "NotImplemented", "OperationAborted",
-    "PreconditionFailed",
-}  # fmt: skip
-_NOT_THERE = {"404", "NoSuchKey", "NotFound"}
 
 
 def send(there: Connection, key: str, size: int, blocks: Iterator[bytes], sha256: str) -> None:
@@ -54,34 +44,15 @@ def sliced(content: bytes) -> Iterator[bytes]:
 
 
 def _at_once(there: Connection, key: str, content: bytes, sha256: str) -> None:
-    if not _put(there, key, content, sha256, only_new=True):
-        if _is_there(there, key, len(content), sha256):
+    if not put(there, key, content, sha256, only_new=True):
+        if is_there(there, key, len(content), sha256):
             return
-        _put(there, key, content, sha256, only_new=False)
+        put(there, key, content, sha256, only_new=False)
     _require(there, key, len(content), sha256)
 
 
-def _put(there: Connection, key: str, content: bytes, sha256: str, *, only_new: bool) -> bool:
-    """Return True once the service took it, False if it would take it only in another's place."""
-    condition = {"IfNoneMatch": "*"} if only_new else {}
-    try:
-        there.client.put_object(
-            **there.place(key),
-            **there.encryption(),
-            **condition,
-            Body=content,
-            ContentMD5=_md5(content),
-            Metadata={DIGEST: sha256},
-        )
-    except ClientError as error:
-        if only_new and code_of(error) in _NOT_NEW:
-            return False
-        raise
-    return True
-
-
 def _in_parts(there: Connection, key: str, size: int, blocks: Iterable[bytes], sha256: str) -> None:
-    if _is_there(there, key, size, sha256):
+    if is_there(there, key, size, sha256):
         return
     place, client = there.place(key), there.client
     started = client.create_multipart_upload(**place, **there.encryption(), Metadata={DIGEST: sha256})
@@ -98,7 +69,7 @@ def _in_parts(there: Connection, key: str, size: int, blocks: Iterable[bytes], s
 
 
 def _part(there: Connection, upload: dict[str, str], number: int, block: bytes) -> dict[str, Any]:
-    answer = there.client.upload_part(**upload, PartNumber=number, Body=block, ContentMD5=_md5(block))
+    answer = there.client.upload_part(**upload, PartNumber=number, Body=block, ContentMD5=md5(block))
     reach("s3.part")
     return {"PartNumber": number, "ETag": answer["ETag"]}
 
@@ -113,23 +84,8 @@ def _abort(there: Connection, upload: dict[str, str]) -> None:
 
 def _require(there: Connection, key: str, size: int, sha256: str) -> None:
     reach("s3.sent")
-    if not _is_there(there, key, size, sha256):
+    if not is_there(there, key, size, sha256):
         raise StoreUnavailable(
             f"{key} was written, but the bucket {there.bucket.name} does not have it as it was sent",
             fix="see that the S3 service keeps metadata, and that nothing else writes below the prefix",
         )
-
-
-def _is_there(there: Connection, key: str, size: int, sha256: str) -> bool:
-    try:
-        head = there.client.head_object(**there.place(key))
-    except ClientError as error:
-        if code_of(error) in _NOT_THERE:
-            return False
-        raise
-    return bool(head["ContentLength"] == size and head["Metadata"].get(DIGEST) == sha256)
-
-
-def _md5(content: bytes) -> str:
-    """Return Content-MD5 (RFC 1864): it tells damage on the way, and secures nothing."""
-    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode("ascii")

@@ -12,6 +12,7 @@ import pytest
 from postroom.errors import BucketUnusable, StoreAccessRefused, StoreLoginRefused, StoreUnavailable
 from postroom.storage.s3 import S3Store
 from postroom.storage.s3_client import Connection
+from postroom.storage.s3_shortcut import Ask
 from tests.footprint import growth_mb
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import S3Service, opened_store
@@ -100,6 +101,30 @@ def test_what_was_damaged_on_the_way_is_refused_and_nothing_is_kept(rgw: Rgw, tm
             store.put("x", content)
     uploads = rgw.service.client().list_multipart_uploads(Bucket=bucket)
     assert (rgw.service.keys(bucket), uploads.get("Uploads", [])) == ([], [])
+
+
+def test_the_way_that_boto3_showed_is_gone_by_and_what_is_damaged_on_it_is_refused(
+    rgw: Rgw, tmp_path: Path
+) -> None:
+    storage = rgw.service.storage(rgw.service.fresh_bucket())
+    assert storage.bucket is not None
+    connection = Connection(storage, storage.bucket, connections=1)
+    store = S3Store(connection, tmp_path)
+    asked = list[str]()
+
+    def note(request: Any, **_: object) -> None:
+        asked.append(request.method)
+
+    store.put("shown", MAIL)
+    connection.client.meta.events.register("before-send.s3", note)
+    store.put("x", MAIL)
+    assert store.get("x", DIGEST) == MAIL
+    of_nothing = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+    damaged = connection.shortcut.send(Ask("PUT", "y", of_nothing, MAIL, DIGEST), {200})
+
+    assert asked == []
+    assert damaged is None
+    assert rgw.service.keys(storage.bucket.name) == ["shown", "x"]
 
 
 def test_threads_that_write_the_same_and_other_objects_do_not_disturb_each_other(

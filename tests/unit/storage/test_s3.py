@@ -250,5 +250,8 @@ def test_without_any_key_the_login_is_missing(tmp_path: Path, monkeypatch: pytes
 def test_a_state_dir_without_room_is_an_outage(to: To, tmp_path: Path) -> None:
     (tmp_path / "drafts").write_text("in the way")
 
-    with scripted(Answer()) as service, pytest.raises(StoreUnavailable, match="objects are on their way"):
+    with (
+        scripted(Answer(body=BIG)) as service,
+        pytest.raises(StoreUnavailable, match="objects are on their way"),
+    ):
         open_it(to(service))
