@@ -17,7 +17,7 @@ from postroom.db.dialect import insert_new
 from postroom.db.ids import NOBODY, new_id
 from postroom.db.machinery import FolderCursor, Quarantine, Sighting
 from postroom.db.models import InboundMessage
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for_each
 from postroom.db.values import STAYING, Held, Intake, Key, Seen, Verdict
 
 _AT_ONCE = 200
@@ -43,8 +43,9 @@ _SETTLE: Final = (
 def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]]:
     """Return what is there under these keys: `id`, `status`, `raw_key` and both digests of each message."""
     found: dict[Key, Row[Any]] = {}
-    for (org_id, source), some in groupby(sorted(set(keys)), key=lambda key: (key.org_id, key.source)):
-        with acting_for(session, org_id):
+    with acting_for_each(session) as act_for:
+        for (org_id, source), some in groupby(sorted(set(keys)), key=lambda key: (key.org_id, key.source)):
+            act_for(org_id)
             for piece in pieces([key.source_message_id for key in some]):
                 rows = session.connection().execute(
                     _with_names(), {"org": org_id, "source": source, "names": piece}

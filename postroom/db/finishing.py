@@ -36,7 +36,7 @@ from postroom.db.ledger import write_ledgers
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import Document, InboundMessage, Part
 from postroom.db.outcomes import Extracted
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for_each
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.failpoints import reach
 
@@ -49,8 +49,9 @@ def finish(session: Session, some: Sequence[Extracted], now: datetime) -> dict[U
     ours = hold(session, [each.claim for each in some])
     counts, waiting = dict[UUID, int](), dict[UUID, datetime]()
     held = (each for each in some if each.claim.message_id in ours)
-    for org_id, theirs in by_org(held, lambda each: each.claim.org_id):
-        with acting_for(session, org_id):
+    with acting_for_each(session) as act_for:
+        for org_id, theirs in by_org(held, lambda each: each.claim.org_id):
+            act_for(org_id)
             counts |= _parsed(session, org_id, theirs, waiting, now)
     close_or_owe(session, counts, waiting)
     reach("finish.written")

@@ -21,7 +21,7 @@ from postroom.db.ids import new_id
 from postroom.db.leases import require
 from postroom.db.machinery import Work
 from postroom.db.models import InboundMessage
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for, acting_for_each
 from postroom.db.unsettled import owed_places
 from postroom.db.values import Existing, Intake, Key, NewMessage, Raced, WorkState
 from postroom.errors import SourceVanished
@@ -117,8 +117,9 @@ def _write_messages(session: Session, intake: Intake, now: datetime) -> dict[Key
     """Write each org's part in the order of its keys, so that two batches never wait for each other."""
     ids, due = dict[Key, UUID](), list[RowId]()
     in_order = sorted(intake.messages, key=lambda message: message.key)
-    for org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
-        with acting_for(session, org_id):
+    with acting_for_each(session) as act_for:
+        for org_id, messages in groupby(in_order, key=lambda message: message.key.org_id):
+            act_for(org_id)
             some = list(messages)
             rows = [_columns(message, Status.STORED, now) for message in some]
             if insert_new(session, InboundMessage, rows) < len(rows):

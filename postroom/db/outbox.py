@@ -20,7 +20,7 @@ from postroom.db.machinery import Outbox
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Told
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for_each
 from postroom.db.values import Owed, Untold, WorkState
 from postroom.db.workbench import keep
 
@@ -38,11 +38,12 @@ class SqlOutbox:
                 session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now
             )
             slugs = slugs_of(session, [org_id for org_id, _ in taken])
-            return [
-                owed
-                for org_id, some in taken
-                for owed in _owed(session, org_id, some, now, slug=slugs[org_id])
-            ]
+            owed = list[Owed]()
+            with acting_for_each(session) as act_for:
+                for org_id, some in taken:
+                    act_for(org_id)
+                    owed += _owed(session, org_id, some, now, slug=slugs[org_id])
+            return owed
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
         with self._database.write(lasts=False) as session:
@@ -52,8 +53,9 @@ class SqlOutbox:
         with self._database.write() as session:
             ours, waiting = hold(session, [each.owed for each in told]), dict[UUID, datetime]()
             held = (each for each in told if each.owed.message_id in ours)
-            for org_id, theirs in by_org(held, lambda each: each.owed.org_id):
-                with acting_for(session, org_id):
+            with acting_for_each(session) as act_for:
+                for org_id, theirs in by_org(held, lambda each: each.owed.org_id):
+                    act_for(org_id)
                     _strike_off(session, org_id, [event_id for each in theirs for event_id in each.told], now)
                     for failed in (failed for each in theirs for failed in each.untold):
                         _put_off(session, org_id, failed)
@@ -82,10 +84,9 @@ def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
 
 
 def _owed(session: Session, org_id: UUID, some: Sequence[Leased], now: datetime, *, slug: str) -> list[Owed]:
-    """Return what is owed and due of one org's messages, the longest owed first."""
-    with acting_for(session, org_id):
-        wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
-        rows = session.execute(_due_now(), wanted).all()
+    """Return what is due of messages of one org, which the session acts for; the longest owed first."""
+    wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
+    rows = session.execute(_due_now(), wanted).all()
     found: dict[UUID, list[Announcement]] = {work.message_id: [] for work in some}
     for row, source_message_id, its_document in rows:
         found[row.message_id].append(_announcement(row, slug, source_message_id, its_document))

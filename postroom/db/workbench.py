@@ -29,7 +29,7 @@ from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
 from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Extracted
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for, acting_for_each
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.errors import LeaseLost
 
@@ -47,11 +47,12 @@ class SqlWorkbench:
                 session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now
             )
             slugs = slugs_of(session, [org_id for org_id, _ in taken])
-            return [
-                claim
-                for org_id, some in taken
-                for claim in _claims(session, org_id, some, slug=slugs[org_id])
-            ]
+            claims = list[Claim]()
+            with acting_for_each(session) as act_for:
+                for org_id, some in taken:
+                    act_for(org_id)
+                    claims += _claims(session, org_id, some, slug=slugs[org_id])
+            return claims
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
@@ -149,10 +150,9 @@ def _row(claim: Claim) -> RowId:
 
 
 def _claims(session: Session, org_id: UUID, some: Sequence[Leased], *, slug: str) -> list[Claim]:
-    """Return the claims of one org's messages; in the order of their ids."""
+    """Return the claims of messages of one org, which the session acts for; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
-    with acting_for(session, org_id):
-        messages = session.connection().execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
+    messages = session.connection().execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
     return [_claim(slug, message, by_id[message.id]) for message in messages]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from postroom.db import reading_status
 from postroom.db.engine import Database
@@ -20,7 +21,7 @@ from postroom.db.models import InboundMessage
 from postroom.db.orgs import OrgEntry, SqlDirectory
 from postroom.db.reading_documents import documents, documents_named
 from postroom.db.reading_messages import MessageFilter, MessageView, messages, messages_named
-from postroom.db.scopes import Unfenced, acting_for
+from postroom.db.scopes import Unfenced, acting_for, acting_for_each
 from postroom.db.story import story
 from postroom.db.values import EMAIL, Key
 from tests.contract.db.databases import MORNING, Orders, rows
@@ -82,6 +83,29 @@ def test_one_transaction_can_act_for_two_orgs_in_turn_and_never_for_both(two: Tw
         else:
             with pytest.raises(Unfenced):
                 session.scalars(for_acme).all()
+
+
+def test_one_transaction_can_act_for_one_org_after_the_other_and_for_none_of_them_afterwards(
+    two: TwoOrgs,
+) -> None:
+    of = {org: select(InboundMessage.id).where(InboundMessage.org_id == org) for org in (two.acme, two.beta)}
+    with two.database.read() as session:
+        with acting_for_each(session) as act_for:
+            act_for(two.beta)
+            act_for(two.acme)
+            mine = session.scalars(of[two.acme]).all()
+            assert_hidden(two, session, of[two.beta])
+
+        assert mine == [two.of_acme["inbound_message"]["id"]]
+        assert_hidden(two, session, of[two.acme])
+
+
+def assert_hidden(two: TwoOrgs, session: Session, query: Select[Any]) -> None:
+    if two.database.is_shared:
+        assert session.scalars(query).all() == []
+    else:
+        with pytest.raises(Unfenced):
+            session.scalars(query).all()
 
 
 def test_a_scope_ends_with_its_transaction(two: TwoOrgs) -> None:
