@@ -18,7 +18,7 @@ from postroom.db.machinery import Quarantine, Sighting, SourceState, Work
 from postroom.db.models import Document, InboundMessage
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
-from postroom.db.scopes import acting_for
+from postroom.db.scopes import acting_for_each
 from postroom.db.values import STAYING, Verdict, WorkState
 
 _TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
@@ -148,10 +148,10 @@ def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter
 def failed_count(database: Database, orgs: Sequence[OrgEntry]) -> int:
     """Return how many messages of these orgs are FAILED."""
     total = 0
-    with database.read() as session:
+    with database.read() as session, acting_for_each(session) as act_for:
         for org in orgs:
-            with acting_for(session, org.id):
-                total += session.connection().scalar(_FAILED, {"org": org.id}) or 0
+            act_for(org.id)
+            total += session.connection().scalar(_FAILED, {"org": org.id}) or 0
     return total
 
 
