@@ -12,8 +12,9 @@ from postroom.storage.store import ObjectStore
 
 
 class TakenApartHere:
-    """Carries out orders in this process: see Here.  Most rounds have none, and where there are worker
-    processes, it is they who carry them out.
+    """Carries out orders in this process: see Here.
+
+    Most rounds have none, and where there are worker processes it is they who carry them out.
     """
 
     def __init__(self, settings: Settings, store: ObjectStore) -> None:
