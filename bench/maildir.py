@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -140,14 +140,15 @@ def scanning(root: Path, seen: dict[str, float], *, settle: bool) -> Iterator[No
 
 
 def take_one_poll(root: Path, seen: dict[str, float], *, settle: bool) -> int:
-    taken, opened = 0, source(root)
-    for batch in opened.batches(MemoryInRam(), limit=1000):
-        now = time.perf_counter()
-        for copy in batch.fetched:
-            seen.setdefault(copy.place.file_name, now)
-        if settle:
-            opened.settle([copy.place for copy in batch.fetched])
-        taken += len(batch.fetched)
+    taken = 0
+    with closing(source(root)) as opened:
+        for batch in opened.batches(MemoryInRam(), limit=1000):
+            now = time.perf_counter()
+            for copy in batch.fetched:
+                seen.setdefault(copy.place.file_name, now)
+            if settle:
+                opened.settle([copy.place for copy in batch.fetched])
+            taken += len(batch.fetched)
     return taken
 
 

@@ -9,8 +9,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        with without("rich"):  # structlog would only colour tracebacks with it that nobody is shown
+        with without("rich"), _no_garbage():  # structlog would only colour tracebacks that nobody is shown
             command = getattr(importlib.import_module(entry.module), entry.attribute)
         assert isinstance(command, click.Command)  # noqa: S101  (registry and modules are ours; a test loads each)
         return command
@@ -77,6 +77,17 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:  # click itself would end with 1
             raise ReaderLeft from error
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage while the block loads what stays to the end, nor ever among that."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @click.group(

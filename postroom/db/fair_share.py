@@ -12,6 +12,7 @@ from sqlalchemy import Integer, Row, Select, Table, Update, bindparam, case, exi
 from sqlalchemy.orm import Session
 
 from postroom.core.orgs import by_org
+from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import Work
 from postroom.db.values import WorkState
@@ -36,6 +37,13 @@ class OrgRing:
 
     def __init__(self) -> None:
         self._last = NOBODY
+
+    def is_idle(self, database: Database, state: WorkState, now: datetime) -> bool:
+        """Return whether the last claim found nothing, and a look that keeps nobody waiting does neither."""
+        if self._last != NOBODY:
+            return False
+        with database.read() as session:
+            return not _orgs_behind(session, state, now, after=NOBODY, most=1)
 
     def take_due(
         self, session: Session, state: WorkState, *, limit: int, holder: str, until: datetime, now: datetime

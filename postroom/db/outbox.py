@@ -32,6 +32,8 @@ class SqlOutbox:
         self._database, self._ring = database, OrgRing()
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
+        if self._ring.is_idle(self._database, WorkState.OWED, now):
+            return []
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write(lasts=False) as session:
             taken = self._ring.take_due(

@@ -41,6 +41,8 @@ class SqlWorkbench:
         self._database, self._ring = database, OrgRing()
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
+        if self._ring.is_idle(self._database, WorkState.STORED, now):
+            return []
         until = now + timedelta(seconds=lease_seconds)
         with self._database.write(lasts=False) as session:
             taken = self._ring.take_due(

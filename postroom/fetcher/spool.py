@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import os
+import secrets
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,11 +41,8 @@ class Spool:
         digest = hashlib.sha256()
         size = 0
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=self._folder, prefix=PREFIX, suffix=".eml", delete=False
-            ) as file:
-                path = Path(file.name)
+            path, handle = self._new_file()
+            with os.fdopen(handle, "wb") as file:
                 self._files.append(path)
                 for piece in pieces:
                     digest.update(piece)
@@ -56,6 +54,15 @@ class Spool:
                 fix="look at the disk and the rights of `state_dir`",
             ) from error
         return Spooled(path, digest.hexdigest(), size)
+
+    def _new_file(self) -> tuple[Path, int]:
+        path = self._folder / f"{PREFIX}{secrets.token_hex(8)}.eml"
+        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return path, os.open(path, how, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return path, os.open(path, how, 0o600)
 
     def begin_batch(self, last: Collection[Path] | None = None) -> None:
         """Begin the files of another batch, and unlink those of the batch before the last; never raises.

@@ -58,5 +58,5 @@ def test_a_file_that_was_written_ahead_belongs_to_the_next_batch(tmp_path: Path)
 def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file where the folder should be", encoding="ascii")
 
-    with pytest.raises(StoreUnavailable, match=r"cannot write the spool .*/spool: File exists"):
+    with pytest.raises(StoreUnavailable, match=r"cannot write the spool .*/spool: Not a directory"):
         Spool(tmp_path / "spool").write([b"one"])
