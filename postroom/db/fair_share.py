@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Integer, Row, Select, Table, Update, bindparam, case, exists, or_, select, update
@@ -15,6 +15,8 @@ from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import Work
+from postroom.db.orgs import slugs_of
+from postroom.db.scopes import acting_for_each
 from postroom.db.values import WorkState
 
 
@@ -27,6 +29,11 @@ class Leased(NamedTuple):
     deaths: int
 
 
+T = TypeVar("T")
+Read = Callable[[Session, UUID, Sequence[Leased], str], list[T]]
+"""Reads what was leased of the org that the session acts for; it is given the org's id and slug."""
+
+
 class OrgRing:
     """The orgs in a ring, for one claimer: each claim goes on behind the org that was served last.
 
@@ -35,32 +42,47 @@ class OrgRing:
     have piled up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database, state: WorkState) -> None:
+        self._database, self._state = database, state
         self._last = NOBODY
 
-    def is_idle(self, database: Database, state: WorkState, now: datetime) -> bool:
-        """Return whether the last claim found nothing, and a look that keeps nobody waiting does neither."""
-        if self._last != NOBODY:
-            return False
-        with database.read() as session:
-            return not _orgs_behind(session, state, now, after=NOBODY, most=1)
+    def claim(
+        self, read: Read[T], *, limit: int, holder: str, lease_seconds: float, now: datetime
+    ) -> list[T]:
+        """Lease up to `limit` due rows to `holder`, and return what `read` makes of each org's.
 
-    def take_due(
-        self, session: Session, state: WorkState, *, limit: int, holder: str, until: datetime, now: datetime
-    ) -> list[tuple[UUID, list[Leased]]]:
-        """Lease up to `limit` due rows of that state to `holder`, and return them by org.
-
-        Rows that another transaction is just taking are passed over, not waited for.
+        Rows that another transaction is just taking are passed over, not waited for.  After a claim that
+        found nothing, a look that keeps nobody from writing comes first.
         """
+        if self._last == NOBODY and not self._has_due(now):
+            return []
+        claims, until = list[T](), now + timedelta(seconds=lease_seconds)
+        with self._database.write(lasts=False) as session:
+            taken = self._take_due(session, limit, holder, until, now)
+            slugs = slugs_of(session, [org_id for org_id, _ in taken])
+            with acting_for_each(session) as act_for:
+                for org_id, some in taken:
+                    act_for(org_id)
+                    claims += read(session, org_id, some, slugs[org_id])
+        return claims
+
+    def _has_due(self, now: datetime) -> bool:
+        with self._database.read() as session:
+            return bool(_orgs_behind(session, self._state, now, after=NOBODY, most=1))
+
+    def _take_due(
+        self, session: Session, limit: int, holder: str, until: datetime, now: datetime
+    ) -> list[tuple[UUID, list[Leased]]]:
+        """Return what was leased, by org."""
         taken: list[Row[Any]] = []
-        orgs = _next_orgs(session, state, now, after=self._last, most=limit)
+        orgs = _next_orgs(session, self._state, now, after=self._last, most=limit)
         self._last = orgs[-1] if orgs else NOBODY
         while orgs and len(taken) < limit:
             share = max(1, (limit - len(taken)) // len(orgs))
             with_more, found = [], list[Row[Any]]()
             for org_id in orgs:
                 most = min(share, limit - len(taken) - len(found))
-                some = _due_of(session, state, org_id, now, most=most)
+                some = _due_of(session, self._state, org_id, now, most=most)
                 found += some
                 with_more += [org_id] if len(some) == share else []
             if found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from postroom.db.fair_share import Leased, OrgRing
 from postroom.db.finishing import close_or_owe, hold, still_owed
 from postroom.db.machinery import Outbox
 from postroom.db.models import Document, InboundMessage
-from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Told
 from postroom.db.scopes import acting_for_each
 from postroom.db.values import Owed, Untold, WorkState
@@ -29,23 +28,11 @@ class SqlOutbox:
     """The outbox protocol on SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._ring = database, OrgRing()
+        self._database, self._ring = database, OrgRing(database, WorkState.OWED)
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Owed]:
-        if self._ring.is_idle(self._database, WorkState.OWED, now):
-            return []
-        until = now + timedelta(seconds=lease_seconds)
-        with self._database.write(lasts=False) as session:
-            taken = self._ring.take_due(
-                session, WorkState.OWED, limit=limit, holder=holder, until=until, now=now
-            )
-            slugs = slugs_of(session, [org_id for org_id, _ in taken])
-            owed = list[Owed]()
-            with acting_for_each(session) as act_for:
-                for org_id, some in taken:
-                    act_for(org_id)
-                    owed += _owed(session, org_id, some, now, slug=slugs[org_id])
-            return owed
+        read = partial(_owed, now=now)
+        return self._ring.claim(read, limit=limit, holder=holder, lease_seconds=lease_seconds, now=now)
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
         with self._database.write(lasts=False) as session:
@@ -85,7 +72,7 @@ def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
     session.execute(update(Outbox).where(*mine).values(**facts))
 
 
-def _owed(session: Session, org_id: UUID, some: Sequence[Leased], now: datetime, *, slug: str) -> list[Owed]:
+def _owed(session: Session, org_id: UUID, some: Sequence[Leased], slug: str, now: datetime) -> list[Owed]:
     """Return what is due of messages of one org, which the session acts for; the longest owed first."""
     wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
     rows = session.execute(_due_now(), wanted).all()

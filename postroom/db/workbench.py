@@ -27,9 +27,8 @@ from postroom.db.finishing import (
 )
 from postroom.db.machinery import Outbox, Work
 from postroom.db.models import InboundMessage
-from postroom.db.orgs import slugs_of
 from postroom.db.outcomes import Extracted
-from postroom.db.scopes import acting_for, acting_for_each
+from postroom.db.scopes import acting_for
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.errors import LeaseLost
 
@@ -38,23 +37,10 @@ class SqlWorkbench:
     """The workbench protocol on SQLAlchemy."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._ring = database, OrgRing()
+        self._database, self._ring = database, OrgRing(database, WorkState.STORED)
 
     def claim(self, *, limit: int, holder: str, lease_seconds: float, now: datetime) -> list[Claim]:
-        if self._ring.is_idle(self._database, WorkState.STORED, now):
-            return []
-        until = now + timedelta(seconds=lease_seconds)
-        with self._database.write(lasts=False) as session:
-            taken = self._ring.take_due(
-                session, WorkState.STORED, limit=limit, holder=holder, until=until, now=now
-            )
-            slugs = slugs_of(session, [org_id for org_id, _ in taken])
-            claims = list[Claim]()
-            with acting_for_each(session) as act_for:
-                for org_id, some in taken:
-                    act_for(org_id)
-                    claims += _claims(session, org_id, some, slug=slugs[org_id])
-            return claims
+        return self._ring.claim(_claims, limit=limit, holder=holder, lease_seconds=lease_seconds, now=now)
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
@@ -151,7 +137,7 @@ def _row(claim: Claim) -> RowId:
     return claim.org_id, claim.message_id
 
 
-def _claims(session: Session, org_id: UUID, some: Sequence[Leased], *, slug: str) -> list[Claim]:
+def _claims(session: Session, org_id: UUID, some: Sequence[Leased], slug: str) -> list[Claim]:
     """Return the claims of messages of one org, which the session acts for; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
     messages = session.connection().execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
