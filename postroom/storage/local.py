@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,10 +11,11 @@ from functools import partial
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
-from postroom.errors import ObjectCorrupt, ObjectMissing, StoreUnavailable
+from postroom.errors import ObjectMissing, StoreUnavailable
 from postroom.failpoints import reach
 from postroom.storage import drafts, folder_listing
 from postroom.storage.blocks import checked_blocks
+from postroom.storage.digest import checked
 from postroom.storage.mapped import map_of, mapped
 from postroom.storage.store import Stored, View
 
@@ -55,9 +55,7 @@ class LocalStore:
     def get(self, key: str, sha256: str) -> bytes:
         with _outage(f"cannot read {key}", self._root), self._open(key) as file:
             content = file.read()
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
-        return content
+        return checked(content, key, sha256)
 
     @contextmanager
     def opened(self, key: str, sha256: str) -> Iterator[View]:

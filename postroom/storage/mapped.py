@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from io import BufferedIOBase
 from mmap import ACCESS_READ, mmap
 
-from postroom.errors import ObjectCorrupt
+from postroom.storage.digest import require_digest
 from postroom.storage.store import View
 
 
@@ -20,8 +20,7 @@ def mapped(file: BufferedIOBase, key: str, sha256: str) -> Iterator[View]:
     The digest is taken by reading blocks, not over the map, whose pages would count as this process's memory.
     Raises ObjectCorrupt, which names `key`, and OSError.
     """
-    if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-        raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
+    require_digest(hashlib.file_digest(file, "sha256").hexdigest(), key, sha256)
     with map_of(file) as view:
         yield view
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from postroom.errors import ObjectCorrupt, ObjectMissing, SourceChanged, StoreUnavailable
+from postroom.errors import ObjectMissing, SourceChanged, StoreUnavailable
 from postroom.storage import drafts, s3_listing
 from postroom.storage.blocks import checked_blocks
+from postroom.storage.digest import checked
 from postroom.storage.mapped import map_of, mapped
 from postroom.storage.s3_client import Connection
 from postroom.storage.s3_requests import body_of
@@ -51,7 +52,7 @@ class S3Store:
     def get(self, key: str, sha256: str) -> bytes:
         with self._explained(f"cannot read {key}"), closing(self._body(key)) as body:
             content: bytes = body.read()
-        return _checked(content, key, sha256)
+        return checked(content, key, sha256)
 
     @contextmanager
     def opened(self, key: str, sha256: str) -> Iterator[View]:
@@ -61,7 +62,7 @@ class S3Store:
                 begun = list(islice(blocks, 2))
                 file = self._filled(stack, chain(begun, blocks)) if len(begun) > 1 else None
             if file is None:  # one block, which is in memory already
-                yield _checked(b"".join(begun), key, sha256)
+                yield checked(b"".join(begun), key, sha256)
                 return
             with _on_disk(self._folder):
                 file.seek(0)
@@ -154,12 +155,6 @@ class _S3Draft:
 
     def keep(self, key: str) -> None:
         self._store.send_file(key, self._file, self._size, self._digest.hexdigest())
-
-
-def _checked(content: bytes, key: str, sha256: str) -> bytes:
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ObjectCorrupt(f"other bytes than its row recorded: {key}")
-    return content
 
 
 @contextmanager
