@@ -65,10 +65,11 @@ class Server:
         Not deleted: an ext4 without a journal looks at each lately deleted file's place before it makes a new
         one, and that would come to be more than half of what a mail costs the system.
         """
-        aside = self.new.with_name("aside")
-        for path in self.new.iterdir() if self.new.is_dir() else ():
+        if self.new.is_dir():
+            aside = self.new.with_name("aside")
             aside.mkdir(exist_ok=True)
-            path.rename(aside / path.name)
+            for path in self.new.iterdir():
+                path.rename(aside / path.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from postroom.notify.log import ANNOUNCED
 
 # sd-daemon(3): a line's level for the journal.
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2, "exception": 3}
-_encoded = json.JSONEncoder(
-    ensure_ascii=False, default=str
-).encode  # made once: `json.dumps` makes one for each line
+# Made once: `json.dumps` makes one for each line.
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # controls, directions, zero width, private, half a letter
 
 

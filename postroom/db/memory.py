@@ -22,6 +22,7 @@ _CURSOR: Final = cast("Table", FolderCursor.__table__)
 _OF_FOLDER: Final = select(_CURSOR).where(
     _CURSOR.c.source_name == bindparam("source"), _CURSOR.c.folder == bindparam("place")
 )
+_OLDEST: Final = _OF_FOLDER.order_by(_CURSOR.c.opened_at, _CURSOR.c.uidvalidity).limit(1)
 _EXACTLY: Final = _OF_FOLDER.where(_CURSOR.c.uidvalidity == bindparam("validity"))
 _NEWEST: Final = (
     _OF_FOLDER.where(_CURSOR.c.uidvalidity % GENERATION == bindparam("validity"))
@@ -45,10 +46,9 @@ class SourceMemory:
             return _cursor(row) if row else None
 
     def first_bound(self, folder: str) -> Cursor | None:
-        mine = (FolderCursor.source_name == self._source_name, FolderCursor.folder == folder)
-        oldest = select(FolderCursor).where(*mine).order_by(FolderCursor.opened_at, FolderCursor.uidvalidity)
+        asked = {"source": self._source_name, "place": folder}
         with self._database.read(source=self._source_name) as session:
-            row = session.scalars(oldest.limit(1)).first()
+            row = session.connection().execute(_OLDEST, asked).first()
             return _cursor(row) if row else None
 
     def remember(self, cursor: Cursor) -> None:
@@ -156,5 +156,5 @@ def _file(row: Sighting | Row[Any]) -> KnownFile:
     return KnownFile(row.file_name, row.size_bytes, row.internal_date, row.raw_sha256)
 
 
-def _cursor(row: FolderCursor | Row[Any]) -> Cursor:
+def _cursor(row: Row[Any]) -> Cursor:
     return Cursor(row.folder, row.uidvalidity, row.last_uid, row.since, row.since_until_uid)
