@@ -87,8 +87,8 @@ def wake_up() -> Iterator[Figure]:
         for _ in range(_WOKEN):
             pause.wait(0.05)  # until the worker listens again
             woken.clear()
-            with database.write() as session:
-                jobs.defer(session.connection().connection.driver_connection, EXTRACT)
+            with database.write() as connection:
+                jobs.defer(connection.connection.driver_connection, EXTRACT)
             committed = time.perf_counter()
             assert woken.wait(30)
             waits.append(max(0.0, began[0] - committed) * 1000)

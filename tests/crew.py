@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from postroom.app.crew import build_crew
 from postroom.config.load import load
 from postroom.config.settings import Settings
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.tables import DOCUMENT, PART
 from postroom.jobs.crew import Crew
 from tests.house import Postroom
 from tests.servers.waiting import wait_until
@@ -52,20 +55,20 @@ def told(postroom: Postroom) -> dict[str, list[str]]:
     """Return what the rows say of each message, its parts and its documents, but ids and times."""
     names = {message.id: message.source_message_id for message in postroom.messages()}
     said = {each.source_message_id: [_fate(each)] for each in postroom.messages()}
-    rows: list[Part | Document] = [*postroom.rows(Part), *postroom.rows(Document)]
+    rows = [*postroom.rows(PART), *postroom.rows(DOCUMENT)]
     for row in rows:
         said[names[row.message_id]].append(_without_ids(row))
     return {name: sorted(lines) for name, lines in said.items()}
 
 
-def _fate(message: InboundMessage) -> str:
+def _fate(message: Row[Any]) -> str:
     error = message.error_json or {}
     words = str(error.get("message", "")).replace(str(message.org_id), "ORG")
     return f"{message.status} {message.attempts} {error.get('code')} {words}"
 
 
-def _without_ids(row: Part | Document) -> str:
-    values = {each.key: getattr(row, each.key) for each in row.__mapper__.column_attrs}
+def _without_ids(row: Row[Any]) -> str:
+    values = row._asdict()
     for key in ("id", "org_id", "message_id", "created_at"):
         values.pop(key, None)
     return str(values).replace(str(row.org_id), "ORG")

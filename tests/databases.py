@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, create_engine, event
 
 from postroom.db.engine import Database, open_database
 from postroom.db.schema import upgrade
@@ -91,8 +90,8 @@ def _strict(connection: sqlite3.Connection, _record: object) -> None:
 
 
 @contextmanager
-def every_row(database: Database) -> Iterator[Session]:
-    """Yield a session that sees and changes the rows of all orgs, in one transaction."""
+def every_row(database: Database) -> Iterator[Connection]:
+    """Yield a connection that sees and changes the rows of all orgs, in one transaction."""
     url = database.engine.url
     if database.is_shared:
         url = url.set(username=WITNESS, password=PASSWORD)
@@ -100,7 +99,7 @@ def every_row(database: Database) -> Iterator[Session]:
     if not database.is_shared:
         event.listen(engine, "connect", _strict)
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with engine.begin() as connection:
+            yield connection
     finally:
         engine.dispose()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Row, Table, select
 
 from postroom.config.settings import Action, After, MaildirFolder, Recipients, Zone
 from postroom.core.announcement import Announcement
@@ -19,13 +19,13 @@ from postroom.core.routing import PROFILES, Rule, address_pattern
 from postroom.core.rules import Standard
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases
-from postroom.db.machinery import Sighting, SourceState, Work
+from postroom.db.machinery import SIGHTING, SOURCE_STATE, WORK
 from postroom.db.memory import SourceMemory
-from postroom.db.models import Base, Document, InboundMessage
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.quarantine import HeldMail, SqlQuarantine
 from postroom.db.source_book import SqlSourceBook
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE
 from postroom.db.values import Claim, Owed
 from postroom.db.workbench import SqlWorkbench
 from postroom.errors import TransientError
@@ -50,7 +50,6 @@ from tests.servers.archives import FolderStock, Stock, fresh_stock
 
 ORDERS = address_pattern("orders+{org}@in.example")
 PDF = b"%PDF-1.4\n"
-Row = TypeVar("Row", bound=Base)
 
 
 class Clock:
@@ -142,24 +141,24 @@ class Postroom:
 
     # --- what is there ------------------------------------------------------------------------
 
-    def messages(self) -> list[InboundMessage]:
-        return self.rows(InboundMessage, InboundMessage.id)
+    def messages(self) -> list[Row[Any]]:
+        return self.rows(INBOUND_MESSAGE, INBOUND_MESSAGE.c.id)
 
-    def documents(self) -> list[Document]:
-        return self.rows(Document, Document.message_id, Document.part_path)
+    def documents(self) -> list[Row[Any]]:
+        return self.rows(DOCUMENT, DOCUMENT.c.message_id, DOCUMENT.c.part_path)
 
-    def sightings(self) -> list[Sighting]:
-        return self.rows(Sighting, Sighting.id)
+    def sightings(self) -> list[Row[Any]]:
+        return self.rows(SIGHTING, SIGHTING.c.id)
 
     def owed(self) -> list[Owed]:
         """Claim what is to be announced."""
         return self.outbox.claim(limit=10, holder="here", lease_seconds=30, now=self.clock())
 
-    def work(self) -> list[Work]:
-        return self.rows(Work, Work.message_id)
+    def work(self) -> list[Row[Any]]:
+        return self.rows(WORK, WORK.c.message_id)
 
-    def book(self) -> list[SourceState]:
-        return self.rows(SourceState, SourceState.source_name)
+    def book(self) -> list[Row[Any]]:
+        return self.rows(SOURCE_STATE, SOURCE_STATE.c.source_name)
 
     def held(self) -> list[HeldMail]:
         return list(self.quarantine.held())
@@ -170,9 +169,9 @@ class Postroom:
     def verdicts(self) -> list[str]:
         return [sighting.verdict for sighting in self.sightings()]
 
-    def rows(self, table: type[Row], *order: Any) -> list[Row]:
-        with every_row(self.database) as session:
-            return list(session.scalars(select(table).order_by(*order)))
+    def rows(self, table: Table, *order: Any) -> list[Row[Any]]:
+        with every_row(self.database) as connection:
+            return list(connection.execute(select(table).order_by(*order)))
 
     # --- the parts ----------------------------------------------------------------------------
 
@@ -232,8 +231,7 @@ class Postroom:
     def refuse_inserts(self, table: str, filename: str = "") -> None:
         """Let the database refuse every new row of a table from now on, or those with that filename."""
         named = f"filename = '{filename}'" if filename else "1 = 1"
-        with every_row(self.database) as session:
-            connection = session.connection()
+        with every_row(self.database) as connection:
             if not self.database.is_shared:
                 when = f"WHEN {named.replace('filename', 'NEW.filename')}"
                 refuse = f"{when} BEGIN SELECT RAISE(ABORT, 'no {table}')"
@@ -241,9 +239,9 @@ class Postroom:
                     f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} {refuse}; END"
                 )
                 return
-        with self.database.write() as session:
+        with self.database.write() as connection:
             check = f"ALTER TABLE {table} ADD CONSTRAINT no_{table} CHECK (NOT ({named})) NOT VALID"
-            session.connection().exec_driver_sql(check)
+            connection.exec_driver_sql(check)
 
     def database_locked(self) -> AbstractContextManager[None]:
         return locked(self.database)

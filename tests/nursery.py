@@ -17,8 +17,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn, Self
 
-from sqlalchemy.orm import configure_mappers
-
 from postroom.cli.registry import COMMANDS
 from tests.environment import ENVIRONMENT
 
@@ -27,8 +25,8 @@ _WARM = (
     "postroom.app.relay", "postroom.app.running", "postroom.cli.fetch", "postroom.cli.run",
     "postroom.db.schema", "postroom.fetcher.imap", "postroom.fetcher.maildir_source",
     "postroom.fetcher.parking", "postroom.jobs.cluster", "postroom.storage.s3", "psycopg",
-    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlalchemy.orm",
-    "watchdog.observers", "tests.crash.sabotage",
+    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "watchdog.observers",
+    "tests.crash.sabotage",
 )  # fmt: skip
 
 
@@ -111,7 +109,6 @@ def _serve() -> None:
     """Answer orders until standard input ends; then nobody is left alive."""
     for module in (*_WARM, *(entry.module for entry in COMMANDS.values())):
         __import__(module)
-    configure_mappers()  # else each child lays the tables out anew, which takes longer than most commands
     gc.freeze()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     living: set[int] = set()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 
 from postroom.db.engine import Database
-from postroom.db.models import Base
+from postroom.db.tables import METADATA
 from tests.databases import every_row
 
 _REFUSE = """
@@ -26,13 +26,13 @@ END $$;
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
     """Let another program hold the tables against everyone who writes, not who reads; nobody waits for it."""
-    tables = ", ".join(Base.metadata.tables)
+    tables = ", ".join(METADATA.tables)
     if database.is_shared:
         hold, no_wait = f"LOCK TABLE {tables} IN SHARE MODE", "SET lock_timeout = '1ms'"
     else:
         hold, no_wait = "BEGIN IMMEDIATE", "PRAGMA busy_timeout=0"
     with every_row(database) as other:
-        other.connection().exec_driver_sql(hold)
+        other.exec_driver_sql(hold)
         with _each_connection(database, no_wait):
             yield
 
@@ -41,13 +41,13 @@ def locked(database: Database) -> Iterator[None]:
 def full(database: Database, spare: int) -> Iterator[None]:
     """Let a full disk have room for a little more: `spare` pages of SQLite, or rows of PostgreSQL."""
     if not database.is_shared:
-        with database.read() as session:
-            pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+        with database.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         with _each_connection(database, f"PRAGMA max_page_count={pages + spare}"):
             yield
         return
     guard = "CREATE TRIGGER full_disk BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION refuse_when_full()"
-    guards = [guard.format(table) for table in Base.metadata.tables]
+    guards = [guard.format(table) for table in METADATA.tables]
     _as_owner(database, "CREATE SEQUENCE rows_written", _REFUSE.format(spare), *guards)
     yield
     _as_owner(database, "DROP FUNCTION refuse_when_full CASCADE", "DROP SEQUENCE rows_written")
@@ -72,6 +72,6 @@ def _each_connection(database: Database, order: str) -> Iterator[None]:
 
 
 def _as_owner(database: Database, *orders: str) -> None:
-    with database.write() as session:
+    with database.write() as connection:
         for order in orders:
-            session.connection().exec_driver_sql(order)
+            connection.exec_driver_sql(order)

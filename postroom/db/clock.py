@@ -44,9 +44,9 @@ class DatabaseClock:
         return self._asked
 
     def _ask(self) -> tuple[datetime, float]:
-        with self._database.read() as session:
+        with self._database.read() as connection:
             before = monotonic()
-            answer = session.scalar(select(cast(func.clock_timestamp(), DateTime(timezone=True))))
+            answer = connection.scalar(select(cast(func.clock_timestamp(), DateTime(timezone=True))))
             between = (before + monotonic()) / 2
         assert answer is not None  # noqa: S101  (the function always answers)
         return answer.astimezone(UTC), between

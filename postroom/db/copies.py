@@ -6,50 +6,57 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import groupby
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, bindparam, delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from postroom.core.places import Cursor, Place
 from postroom.db.dialect import insert_new
 from postroom.db.ids import NOBODY, new_id
-from postroom.db.machinery import FolderCursor, Quarantine, Sighting
-from postroom.db.models import InboundMessage
+from postroom.db.machinery import FOLDER_CURSOR, QUARANTINE, SIGHTING
 from postroom.db.scopes import acting_for_each
+from postroom.db.tables import INBOUND_MESSAGE
 from postroom.db.values import STAYING, Held, Intake, Key, Seen, Verdict
 
 _AT_ONCE = 200
 _T = TypeVar("_T")
-_SIGHTING: Final = cast("Table", Sighting.__table__)
 LIES_THERE: Final = (
-    _SIGHTING.c.source_name == bindparam("source"),
-    _SIGHTING.c.folder == bindparam("place"),
-    _SIGHTING.c.uidvalidity == bindparam("validity"),
-    _SIGHTING.c.uid.in_(bindparam("uids", expanding=True)),
-    _SIGHTING.c.file_name.in_(bindparam("files", expanding=True)),
+    SIGHTING.c.source_name == bindparam("source"),
+    SIGHTING.c.folder == bindparam("place"),
+    SIGHTING.c.uidvalidity == bindparam("validity"),
+    SIGHTING.c.uid.in_(bindparam("uids", expanding=True)),
+    SIGHTING.c.file_name.in_(bindparam("files", expanding=True)),
 )
 """The conditions that a sighting lies at one of the places that `spots` gave."""
-# Built once, and past the mapper: every batch needs both.
-_FORGET_STAYING: Final = delete(_SIGHTING).where(*LIES_THERE, _SIGHTING.c.verdict.in_(STAYING))
+# Built once: every batch needs them.
+_FORGET_STAYING: Final = delete(SIGHTING).where(*LIES_THERE, SIGHTING.c.verdict.in_(STAYING))
 _SETTLE: Final = (
-    update(_SIGHTING)
-    .where(*LIES_THERE, _SIGHTING.c.settled_at.is_(None), _SIGHTING.c.verdict.not_in(STAYING))
+    update(SIGHTING)
+    .where(*LIES_THERE, SIGHTING.c.settled_at.is_(None), SIGHTING.c.verdict.not_in(STAYING))
     .values(settled_at=bindparam("now"))
+)
+_THIS_CURSOR: Final = (
+    FOLDER_CURSOR.c.source_name == bindparam("source"),
+    FOLDER_CURSOR.c.folder == bindparam("place"),
+    FOLDER_CURSOR.c.uidvalidity == bindparam("validity"),
+)
+_CURSOR_AT: Final = select(FOLDER_CURSOR.c.last_uid).where(*_THIS_CURSOR)
+_MOVE_CURSOR: Final = (
+    update(FOLDER_CURSOR)
+    .where(*_THIS_CURSOR)
+    .values(last_uid=bindparam("reached"), moved_at=bindparam("now"))
 )
 
 
-def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]]:
+def messages_with(connection: Connection, keys: Collection[Key]) -> dict[Key, Row[Any]]:
     """Return what is there under these keys: `id`, `status`, `raw_key` and both digests of each message."""
     found: dict[Key, Row[Any]] = {}
-    with acting_for_each(session) as act_for:
+    with acting_for_each(connection) as act_for:
         for (org_id, source), some in groupby(sorted(set(keys)), key=lambda key: (key.org_id, key.source)):
             act_for(org_id)
             for piece in pieces([key.source_message_id for key in some]):
-                rows = session.connection().execute(
-                    _with_names(), {"org": org_id, "source": source, "names": piece}
-                )
+                rows = connection.execute(_with_names(), {"org": org_id, "source": source, "names": piece})
                 found |= {Key(org_id, source, row.source_message_id): row for row in rows}
     return found
 
@@ -57,93 +64,95 @@ def messages_with(session: Session, keys: Collection[Key]) -> dict[Key, Row[Any]
 @cache
 def _with_names() -> Select[Any]:
     """Return the query for messages of one org and source; given pairs, SQLite would use no index."""
-    message = cast("Table", InboundMessage.__table__).c
+    message = INBOUND_MESSAGE.c
     wanted = (message.id, message.status, message.raw_key, message.raw_sha256, message.content_sha256)
     mine = (message.org_id == bindparam("org"), message.source == bindparam("source"))
     named = message.source_message_id.in_(bindparam("names", expanding=True))
     return select(message.source_message_id, *wanted).where(*mine, named)
 
 
-def record(session: Session, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
+def record(connection: Connection, intake: Intake, ids: dict[Key, UUID], now: datetime) -> None:
     """Write one sighting per copy and org; a copy met again keeps its verdict, unless it stayed.
 
-    The session acts for the intake's source.
+    The connection acts for the intake's source.
     """
-    _forget_staying(session, list(dict.fromkeys(seen.place for seen in intake.seen)))
-    rows = [_columns(seen, now) | whose for seen in intake.seen for whose in _whose(session, seen, ids, now)]
-    insert_new(session, Sighting, rows)
+    _forget_staying(connection, list(dict.fromkeys(seen.place for seen in intake.seen)))
+    rows = [
+        _columns(seen, now) | whose for seen in intake.seen for whose in _whose(connection, seen, ids, now)
+    ]
+    insert_new(connection, SIGHTING, rows)
 
 
-def _whose(session: Session, seen: Seen, ids: dict[Key, UUID], now: datetime) -> list[dict[str, Any]]:
+def _whose(connection: Connection, seen: Seen, ids: dict[Key, UUID], now: datetime) -> list[dict[str, Any]]:
     """Return what a copy's sightings say of whose mail it is: one for each org that has it."""
-    recognised = _as_recognised(session, seen) if seen.verdict is Verdict.KNOWN else []
+    recognised = _as_recognised(connection, seen) if seen.verdict is Verdict.KNOWN else []
     if recognised:
         return recognised
     org_id, message_id = (seen.key.org_id, ids[seen.key]) if seen.key else (NOBODY, None)
-    quarantine_id = _hold(session, seen.held, now) if seen.held else None
+    quarantine_id = _hold(connection, seen.held, now) if seen.held else None
     return [{"org_id": org_id, "message_id": message_id, "quarantine_id": quarantine_id}]
 
 
-def _as_recognised(session: Session, seen: Seen) -> list[dict[str, Any]]:
+def _as_recognised(connection: Connection, seen: Seen) -> list[dict[str, Any]]:
     """Return what the earlier sightings with this fingerprint say of whose mail it is."""
-    columns = (Sighting.org_id, Sighting.message_id, Sighting.quarantine_id, Sighting.raw_sha256)
+    columns = (SIGHTING.c.org_id, SIGHTING.c.message_id, SIGHTING.c.quarantine_id, SIGHTING.c.raw_sha256)
     same = select(*columns).where(
-        Sighting.source_name == seen.place.source,
-        Sighting.folder == seen.place.folder,
-        Sighting.message_id_sha256 == seen.message_id_sha256,
-        Sighting.internal_date == seen.internal_date,
-        Sighting.size_bytes == seen.size_bytes,
-        Sighting.verdict.not_in(STAYING),
+        SIGHTING.c.source_name == seen.place.source,
+        SIGHTING.c.folder == seen.place.folder,
+        SIGHTING.c.message_id_sha256 == seen.message_id_sha256,
+        SIGHTING.c.internal_date == seen.internal_date,
+        SIGHTING.c.size_bytes == seen.size_bytes,
+        SIGHTING.c.verdict.not_in(STAYING),
     )
     first_of_org: dict[UUID, dict[str, Any]] = {}
-    for row in session.execute(same.order_by(Sighting.id)).mappings():
+    for row in connection.execute(same.order_by(SIGHTING.c.id)).mappings():
         first_of_org.setdefault(row["org_id"], dict(row))
     return list(first_of_org.values())
 
 
-def _forget_staying(session: Session, places: Sequence[Place]) -> None:
+def _forget_staying(connection: Connection, places: Sequence[Place]) -> None:
     for spot in spots(places):
-        session.connection().execute(_FORGET_STAYING, spot)
+        connection.execute(_FORGET_STAYING, spot)
 
 
-def _hold(session: Session, held: Held, now: datetime) -> int:
+def _hold(connection: Connection, held: Held, now: datetime) -> int:
     values = {name: getattr(held, name) for name in Held.__slots__} | {"seen_at": now}
     values["state"] = "held"
-    insert_new(session, Quarantine, [values])
-    same = (Quarantine.source_name == held.source_name, Quarantine.raw_sha256 == held.raw_sha256)
-    return session.scalars(select(Quarantine.id).where(*same)).one()
+    insert_new(connection, QUARANTINE, [values])
+    same = (QUARANTINE.c.source_name == held.source_name, QUARANTINE.c.raw_sha256 == held.raw_sha256)
+    return int(connection.execute(select(QUARANTINE.c.id).where(*same)).scalar_one())
 
 
-def move_cursor(session: Session, source_name: str, cursor: Cursor, now: datetime) -> None:
+def move_cursor(connection: Connection, source_name: str, cursor: Cursor, now: datetime) -> None:
     """Move a folder's cursor; it never goes back under the same UIDVALIDITY."""
-    this = (source_name, cursor.folder, cursor.uidvalidity)
-    row = session.get(FolderCursor, this)
-    if row is None:
-        session.add(_opened(source_name, cursor, now))
-    elif row.last_uid < cursor.last_uid:
-        row.last_uid, row.moved_at = cursor.last_uid, now
+    this = {"source": source_name, "place": cursor.folder, "validity": cursor.uidvalidity}
+    last_uid = connection.scalar(_CURSOR_AT, this)
+    if last_uid is None:
+        connection.execute(insert(FOLDER_CURSOR), _opened(source_name, cursor, now))
+    elif last_uid < cursor.last_uid:
+        connection.execute(_MOVE_CURSOR, this | {"reached": cursor.last_uid, "now": now})
 
 
-def _opened(source_name: str, cursor: Cursor, now: datetime) -> FolderCursor:
-    return FolderCursor(
-        source_name=source_name,
-        folder=cursor.folder,
-        uidvalidity=cursor.uidvalidity,
-        last_uid=cursor.last_uid,
-        since=cursor.since,
-        since_until_uid=cursor.since_until_uid,
-        opened_at=now,
-        moved_at=now,
-    )
+def _opened(source_name: str, cursor: Cursor, now: datetime) -> dict[str, Any]:
+    return {
+        "source_name": source_name,
+        "folder": cursor.folder,
+        "uidvalidity": cursor.uidvalidity,
+        "last_uid": cursor.last_uid,
+        "since": cursor.since,
+        "since_until_uid": cursor.since_until_uid,
+        "opened_at": now,
+        "moved_at": now,
+    }
 
 
-def mark_settled(session: Session, places: Sequence[Place], now: datetime) -> None:
+def mark_settled(connection: Connection, places: Sequence[Place], now: datetime) -> None:
     """Record that the source has let these copies go."""
     for spot in spots(places):
-        session.connection().execute(_SETTLE, spot | {"now": now})
+        connection.execute(_SETTLE, spot | {"now": now})
 
 
-def place_of(row: Sighting | Row[Any]) -> Place:
+def place_of(row: Row[Any]) -> Place:
     """Return where the copy of a sighting lies."""
     return Place(row.source_name, row.folder, row.uidvalidity, row.uid, row.file_name)
 

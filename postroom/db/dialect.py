@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, inspect, text
-from sqlalchemy.orm import Session
-
-from postroom.db.models import Base
+from sqlalchemy import Connection, Table, text
 
 _COUNTED: Final = {"preserve_rowcount": True}  # SQLAlchemy does not ask the driver by itself
 
 
-def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert rows that all name the same columns; return how many, without those whose place is taken.
 
     A place is taken where a unique key holds it already.
     """
     if not rows:
         return 0
-    statement = _inserting_new(_insert(session), cast("Table", table.__table__))
-    counted = session.connection().execute(statement, list(rows), execution_options=_COUNTED)
+    statement = _inserting_new(_insert(connection), table)
+    counted = connection.execute(statement, list(rows), execution_options=_COUNTED)
     return int(counted.rowcount)
 
 
@@ -32,11 +29,11 @@ def _inserting_new(spelled: Callable[[Table], Any], table: Table) -> Any:
     return spelled(table).on_conflict_do_nothing()
 
 
-def insert_missing(session: Session, table: type[Base], values: Mapping[str, Any]) -> bool:
+def insert_missing(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless a unique key holds its place already; return whether it was inserted."""
-    keys = inspect(table).primary_key
-    statement = _insert(session)(table).values(**values).on_conflict_do_nothing().returning(*keys)
-    return session.execute(statement).first() is not None
+    keys = table.primary_key
+    statement = _insert(connection)(table).values(**values).on_conflict_do_nothing().returning(*keys)
+    return connection.execute(statement).first() is not None
 
 
 def wait_for_others(connection: Connection, key: int) -> None:
@@ -45,9 +42,9 @@ def wait_for_others(connection: Connection, key: int) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def _insert(session: Session) -> Any:
+def _insert(connection: Connection) -> Any:
     """Return the dialect's own `insert`; the other dialect is never loaded."""
-    if session.get_bind().dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (long to load)
 
         return postgresql.insert

@@ -7,9 +7,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
 
 from postroom.db import postgres, sqlite
 from postroom.db.faults import translated
@@ -18,9 +17,9 @@ from postroom.errors import ConfigFault
 
 
 class Database:
-    """Sessions for reading and writing; every error of the driver leaves here as one of ours.
+    """Transactions for reading and writing; every error of the driver leaves here as one of ours.
 
-    A session acts for one org (`org`), for one source (`source`), or for both, and sees no row of another;
+    A connection acts for one org (`org`), for one source (`source`), or for both, and sees no row of another;
     `acting_for` in db/scopes.py changes the org in the middle of a transaction.
     """
 
@@ -47,17 +46,17 @@ class Database:
         return {**arguments, **(postgres.CHOICES["connect_args"] if self.is_shared else {})}
 
     @contextmanager
-    def read(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Session]:
-        """Yield a session that sees one state of the database; nothing is committed."""
-        with translated(), Session(self._reading, expire_on_commit=False) as session:
-            begin_within(session, Scope(org, source))
-            yield session
+    def read(self, *, org: UUID | None = None, source: str | None = None) -> Iterator[Connection]:
+        """Yield a connection in a transaction that sees one state of the database; nothing is committed."""
+        with translated(), self._reading.connect() as connection:
+            begin_within(connection, Scope(org, source))
+            yield connection
 
     @contextmanager
     def write(
         self, *, org: UUID | None = None, source: str | None = None, lasts: bool = True
-    ) -> Iterator[Session]:
-        """Yield a session inside one transaction: committed at the end, rolled back on any error.
+    ) -> Iterator[Connection]:
+        """Yield a connection inside one transaction: committed at the end, rolled back on any error.
 
         What need not last (`lasts` False) is committed without a wait for the disk where the database is this
         machine's own: it outlives the process, but perhaps no power cut.
@@ -65,11 +64,10 @@ class Database:
         with (
             translated(),
             self._write_lock(),
-            Session(self._writing if lasts else self._writing_unsynced, expire_on_commit=False) as session,
-            session.begin(),
+            (self._writing if lasts else self._writing_unsynced).begin() as connection,
         ):
-            begin_within(session, Scope(org, source))
-            yield session
+            begin_within(connection, Scope(org, source))
+            yield connection
 
     def close(self) -> None:
         """Close all connections; safe to repeat."""

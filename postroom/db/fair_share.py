@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Integer, Row, Select, Table, Update, bindparam, case, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    update,
+)
 
 from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Work
+from postroom.db.machinery import WORK
 from postroom.db.orgs import slugs_of
 from postroom.db.scopes import acting_for_each
 from postroom.db.values import WorkState
@@ -30,8 +41,8 @@ class Leased(NamedTuple):
 
 
 T = TypeVar("T")
-Read = Callable[[Session, UUID, Sequence[Leased], str], list[T]]
-"""Reads what was leased of the org that the session acts for; it is given the org's id and slug."""
+Read = Callable[[Connection, UUID, Sequence[Leased], str], list[T]]
+"""Reads what was leased of the org that the connection acts for; it is given the org's id and slug."""
 
 
 class OrgRing:
@@ -57,45 +68,45 @@ class OrgRing:
         if self._last == NOBODY and not self._has_due(now):
             return []
         claims, until = list[T](), now + timedelta(seconds=lease_seconds)
-        with self._database.write(lasts=False) as session:
-            taken = self._take_due(session, limit, holder, until, now)
-            slugs = slugs_of(session, [org_id for org_id, _ in taken])
-            with acting_for_each(session) as act_for:
+        with self._database.write(lasts=False) as connection:
+            taken = self._take_due(connection, limit, holder, until, now)
+            slugs = slugs_of(connection, [org_id for org_id, _ in taken])
+            with acting_for_each(connection) as act_for:
                 for org_id, some in taken:
                     act_for(org_id)
-                    claims += read(session, org_id, some, slugs[org_id])
+                    claims += read(connection, org_id, some, slugs[org_id])
         return claims
 
     def _has_due(self, now: datetime) -> bool:
-        with self._database.read() as session:
-            return bool(_orgs_behind(session, self._state, now, after=NOBODY, most=1))
+        with self._database.read() as connection:
+            return bool(_orgs_behind(connection, self._state, now, after=NOBODY, most=1))
 
     def _take_due(
-        self, session: Session, limit: int, holder: str, until: datetime, now: datetime
+        self, connection: Connection, limit: int, holder: str, until: datetime, now: datetime
     ) -> list[tuple[UUID, list[Leased]]]:
         """Return what was leased, by org."""
         taken: list[Row[Any]] = []
-        orgs = _next_orgs(session, self._state, now, after=self._last, most=limit)
+        orgs = _next_orgs(connection, self._state, now, after=self._last, most=limit)
         self._last = orgs[-1] if orgs else NOBODY
         while orgs and len(taken) < limit:
             share = max(1, (limit - len(taken)) // len(orgs))
             with_more, found = [], list[Row[Any]]()
             for org_id in orgs:
                 most = min(share, limit - len(taken) - len(found))
-                some = _due_of(session, self._state, org_id, now, most=most)
+                some = _due_of(connection, self._state, org_id, now, most=most)
                 found += some
                 with_more += [org_id] if len(some) == share else []
             if found:
-                _lease(session, found, holder, until)
+                _lease(connection, found, holder, until)
             taken += found
             orgs = with_more
         leased = [Leased(row.org_id, row.message_id, row.token + 1, _deaths(row)) for row in taken]
         return by_org(leased, lambda each: each.org_id)
 
 
-def _lease(session: Session, rows: Sequence[Row[Any]], holder: str, until: datetime) -> None:
+def _lease(connection: Connection, rows: Sequence[Row[Any]], holder: str, until: datetime) -> None:
     ids = [row.message_id for row in rows]
-    session.connection().execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
+    connection.execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
 
 
 def _deaths(row: Row[Any]) -> int:
@@ -103,26 +114,30 @@ def _deaths(row: Row[Any]) -> int:
     return int(row.deaths) + (row.leased_until is not None)
 
 
-def _next_orgs(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:
+def _next_orgs(
+    connection: Connection, state: WorkState, now: datetime, *, after: UUID, most: int
+) -> list[UUID]:
     """Return up to `most` orgs that have work due: those behind `after`, then those from the beginning."""
-    behind = _orgs_behind(session, state, now, after=after, most=most)
+    behind = _orgs_behind(connection, state, now, after=after, most=most)
     if len(behind) == most or after == NOBODY:
         return behind
-    before = _orgs_behind(session, state, now, after=NOBODY, most=most - len(behind))
+    before = _orgs_behind(connection, state, now, after=NOBODY, most=most - len(behind))
     return list(dict.fromkeys([*behind, *before]))
 
 
-def _orgs_behind(session: Session, state: WorkState, now: datetime, *, after: UUID, most: int) -> list[UUID]:
+def _orgs_behind(
+    connection: Connection, state: WorkState, now: datetime, *, after: UUID, most: int
+) -> list[UUID]:
     """Return the orgs with work due in the order of their ids."""
     wanted = {"state": state, "now": now, "after": after, "most": most}
-    return list(session.connection().execute(_ring_of_orgs(), wanted).scalars())
+    return list(connection.execute(_ring_of_orgs(), wanted).scalars())
 
 
 def _due_of(
-    session: Session, state: WorkState, org_id: UUID, now: datetime, *, most: int
+    connection: Connection, state: WorkState, org_id: UUID, now: datetime, *, most: int
 ) -> Sequence[Row[Any]]:
     wanted = {"state": state, "now": now, "org": org_id, "most": most}
-    return session.connection().execute(_longest_due(), wanted).all()
+    return connection.execute(_longest_due(), wanted).all()
 
 
 @cache
@@ -131,7 +146,7 @@ def _ring_of_orgs() -> Select[Any]:
 
     The index is stepped through org by org, so a million rows of one cost as little as one row.
     """
-    work = cast("Table", Work.__table__)
+    work = WORK
 
     def next_org(last: Any) -> Any:
         one = work.alias()
@@ -148,7 +163,7 @@ def _ring_of_orgs() -> Select[Any]:
 
 @cache
 def _longest_due() -> Select[Any]:
-    work = cast("Table", Work.__table__).c
+    work = WORK.c
     needed = (work.org_id, work.message_id, work.token, work.deaths, work.leased_until)
     mine = (work.org_id == bindparam("org"), *_is_due(work))
     in_turn = select(*needed).where(*mine).order_by(work.due_at, work.message_id)
@@ -158,7 +173,7 @@ def _longest_due() -> Select[Any]:
 @cache
 def _leasing() -> Update:
     """Return the statement that leases rows; a lease that nobody ended is a death."""
-    work = cast("Table", Work.__table__)
+    work = WORK
     died = case((work.c.leased_until.is_not(None), 1), else_=0)
     changes = {
         "holder": bindparam("new_holder"),

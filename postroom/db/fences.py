@@ -66,15 +66,15 @@ def require_fences(database: Database) -> None:
     """
     if not database.is_shared:
         return
-    with database.read() as session:
-        role, is_super, bypasses = session.execute(_ROLE).one()
+    with database.read() as connection:
+        role, is_super, bypasses = connection.execute(_ROLE).one()
         if is_super or bypasses:
             what = "is a superuser" if is_super else "has BYPASSRLS"
             raise DatabaseRoleUnfit(
                 f'the database role "{role}" {what}: nothing would fence the orgs',
                 fix="give postroom a role of its own: CREATE ROLE postroom LOGIN NOSUPERUSER NOBYPASSRLS",
             )
-        unfenced = session.scalars(_OPEN, {"tables": list(FENCED_TABLES)}).all()
+        unfenced = connection.scalars(_OPEN, {"tables": list(FENCED_TABLES)}).all()
     if unfenced:
         raise DatabaseUnfenced(
             f"without row level security: {', '.join(unfenced)}", fix="postroom db upgrade, as their owner"

@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Delete,
     Row,
     Select,
-    Table,
     Update,
     bindparam,
     delete,
@@ -25,7 +25,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from postroom.core.lifecycle import Status
@@ -33,60 +32,64 @@ from postroom.core.orgs import by_org
 from postroom.db.advancing import advance_all
 from postroom.db.ids import new_id
 from postroom.db.ledger import write_ledgers
-from postroom.db.machinery import Outbox, Work
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.outcomes import Extracted
 from postroom.db.scopes import acting_for_each
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.failpoints import reach
 
 
-def finish(session: Session, some: Sequence[Extracted], now: datetime) -> dict[UUID, int]:
+def finish(connection: Connection, some: Sequence[Extracted], now: datetime) -> dict[UUID, int]:
     """Write ledgers, documents and outbox and go to PARSED; return how many documents each message has new.
 
     Messages whose claim is no longer ours are left out.  The rows of each org are written acting for it.
     """
-    ours = hold(session, [each.claim for each in some])
+    ours = hold(connection, [each.claim for each in some])
     counts, waiting = dict[UUID, int](), dict[UUID, datetime]()
     held = (each for each in some if each.claim.message_id in ours)
-    with acting_for_each(session) as act_for:
+    with acting_for_each(connection) as act_for:
         for org_id, theirs in by_org(held, lambda each: each.claim.org_id):
             act_for(org_id)
-            counts |= _parsed(session, org_id, theirs, waiting, now)
-    close_or_owe(session, counts, waiting)
+            counts |= _parsed(connection, org_id, theirs, waiting, now)
+    close_or_owe(connection, counts, waiting)
     reach("finish.written")
     return counts
 
 
 def _parsed(
-    session: Session, org_id: UUID, some: Sequence[Extracted], waiting: dict[UUID, datetime], now: datetime
+    connection: Connection,
+    org_id: UUID,
+    some: Sequence[Extracted],
+    waiting: dict[UUID, datetime],
+    now: datetime,
 ) -> dict[UUID, int]:
     """Write what was found in messages of one org that are STORED, and note in `waiting` what they owe."""
-    before = _stored(session, org_id, [each.claim.message_id for each in some])
+    before = _stored(connection, org_id, [each.claim.message_id for each in some])
     stored = [each for each in some if each.claim.message_id in before]
     if not stored:
         return {}
     facts = [_facts(each, before[each.claim.message_id], now) for each in stored]
-    advance_all(session, org_id, Status.STORED, Status.PARSED, facts)
+    advance_all(connection, org_id, Status.STORED, Status.PARSED, facts)
     reach("finish.advanced")
     again = [message_id for message_id, earlier in before.items() if earlier.was_parsed]
-    documents = write_ledgers(session, org_id, stored, now, again=again)
-    owe(session, [owed(org_id, each.message_id, "document.created", now, each.id) for each in documents])
+    documents = write_ledgers(connection, org_id, stored, now, again=again)
+    owe(connection, [owed(org_id, each.message_id, "document.created", now, each.id) for each in documents])
     waiting |= {message_id: row.owed_since for message_id, row in before.items() if row.owed_since}
     counts = Counter(document.message_id for document in documents)
     waiting |= {message_id: min(now, waiting.get(message_id, now)) for message_id in counts}
     return {message_id: counts[message_id] for message_id in before}
 
 
-def hold(session: Session, held: Iterable[Claim | Owed]) -> set[UUID]:
+def hold(connection: Connection, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    return set(session.connection().execute(_touching(), tokens_of(held)).scalars())
+    return set(connection.execute(_touching(), tokens_of(held)).scalars())
 
 
 @cache
 def _touching() -> ReturningUpdate[Any]:
     """Return the statement that holds work rows; made once, for making it costs more than running it."""
-    work = cast("Table", Work.__table__)
+    work = WORK
     ours = update(work).where(*still_theirs())
     return ours.values(holder=work.c.holder).returning(work.c.message_id)
 
@@ -99,7 +102,7 @@ def tokens_of(held: Iterable[Claim | Owed]) -> dict[str, list[Any]]:
 
 def still_theirs() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions on the work rows of claims that are still their holders'; see `tokens_of`."""
-    work = cast("Table", Work.__table__).c
+    work = WORK.c
     pairs = tuple_(work.message_id, work.token).in_(bindparam("tokens", expanding=True))
     # The ids alone say where to look: SQLite uses no index for pairs.
     return work.message_id.in_(bindparam("ids", expanding=True)), pairs
@@ -120,13 +123,15 @@ def owed(
     }
 
 
-def owe(session: Session, announcements: Sequence[Mapping[str, Any]]) -> None:
+def owe(connection: Connection, announcements: Sequence[Mapping[str, Any]]) -> None:
     """Write announcements that are owed."""
     if announcements:
-        session.connection().execute(insert(cast("Table", Outbox.__table__)), list(announcements))
+        connection.execute(insert(OUTBOX), list(announcements))
 
 
-def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mapping[UUID, datetime]) -> None:
+def close_or_owe(
+    connection: Connection, message_ids: Collection[UUID], waiting: Mapping[UUID, datetime]
+) -> None:
     """End the work on messages that are at their end, or let it wait until the next system was told.
 
     `waiting` says of those that owe something when that is due; see `still_owed`.  The caller holds the work
@@ -136,24 +141,24 @@ def close_or_owe(session: Session, message_ids: Collection[UUID], waiting: Mappi
     for message_id, due_at in waiting.items():
         by_time[due_at].append(message_id)
     for due_at, some in by_time.items():
-        session.connection().execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
+        connection.execute(_waiting_for_the_next(), {"ids": some, "next_at": due_at})
     ended = set(message_ids).difference(waiting)
     if ended:
-        session.connection().execute(_ending(), {"ids": list(ended)})
+        connection.execute(_ending(), {"ids": list(ended)})
 
 
-def still_owed(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, datetime]:
+def still_owed(connection: Connection, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, datetime]:
     """Return when what an org's messages owe to the next system is due; only of those that owe something.
 
-    The session acts for the org.
+    The connection acts for the org.
     """
-    rows = session.connection().execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
+    rows = connection.execute(_still_owed(), {"org": org_id, "ids": list(message_ids)})
     return {row.message_id: row.due_since for row in rows}
 
 
 @cache
 def _still_owed() -> Select[Any]:
-    outbox = cast("Table", Outbox.__table__).c
+    outbox = OUTBOX.c
     theirs = outbox.message_id.in_(bindparam("ids", expanding=True))
     mine = (outbox.org_id == bindparam("org"), theirs, outbox.announced_at.is_(None))
     return (
@@ -165,7 +170,7 @@ def _still_owed() -> Select[Any]:
 
 @cache
 def _waiting_for_the_next() -> Update:
-    work = cast("Table", Work.__table__)
+    work = WORK
     waits: dict[str, Any] = {
         "state": WorkState.OWED,
         "due_at": bindparam("next_at"),
@@ -177,21 +182,21 @@ def _waiting_for_the_next() -> Update:
 
 @cache
 def _ending() -> Delete:
-    work = cast("Table", Work.__table__)
+    work = WORK
     return delete(work).where(work.c.message_id.in_(bindparam("ids", expanding=True)))
 
 
-def _stored(session: Session, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+def _stored(connection: Connection, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """Return what there is of those that are STORED: `error_json`, `was_parsed` and `owed_since`."""
-    rows = session.connection().execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
+    rows = connection.execute(_in_stored(), {"org": org_id, "ids": list(message_ids)})
     return {row.id: row for row in rows}
 
 
 @cache
 def _in_stored() -> Select[Any]:
-    message = cast("Table", InboundMessage.__table__).c
-    part, document = cast("Table", Part.__table__).c, cast("Table", Document.__table__).c
-    outbox = cast("Table", Outbox.__table__).c
+    message = INBOUND_MESSAGE.c
+    part, document = PART.c, DOCUMENT.c
+    outbox = OUTBOX.c
 
     def theirs(row: Any) -> tuple[Any, Any]:
         return row.org_id == bindparam("org"), row.message_id == message.id

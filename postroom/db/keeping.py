@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select, update
 
 from postroom.core.places import Place
 from postroom.db.copies import place_of
+from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
-from postroom.db.machinery import Sighting, SourceState
+from postroom.db.machinery import SIGHTING, SOURCE_STATE
 from postroom.db.values import STAYING, Verdict
 
 _AT_ONCE: Final = 500
+_ITS_OWN: Final = SOURCE_STATE.c.source_name == bindparam("source")
+_REMOVED_UNTIL: Final = select(SOURCE_STATE.c.removed_until).where(_ITS_OWN)
+_REMOVED: Final = update(SOURCE_STATE).where(_ITS_OWN).values(removed_until=bindparam("until"))
 
 
 class SqlKept:
@@ -24,27 +28,24 @@ class SqlKept:
         self._database, self._source_name, self._kind, self._now = database, source_name, kind, now
 
     def due(self, seen_until: datetime) -> tuple[Sequence[Place], datetime | None]:
-        with self._database.read(source=self._source_name) as session:
-            state = session.get(SourceState, self._source_name)
-            rows = select(Sighting).where(
-                Sighting.source_name == self._source_name, Sighting.seen_at <= seen_until
+        with self._database.read(source=self._source_name) as connection:
+            removed_until = connection.scalar(_REMOVED_UNTIL, {"source": self._source_name})
+            rows = select(SIGHTING).where(
+                SIGHTING.c.source_name == self._source_name, SIGHTING.c.seen_at <= seen_until
             )
-            if state is not None and state.removed_until is not None:
-                rows = rows.where(Sighting.seen_at > state.removed_until)
-            found = session.scalars(rows.order_by(Sighting.seen_at).limit(_AT_ONCE)).all()
+            if removed_until is not None:
+                rows = rows.where(SIGHTING.c.seen_at > removed_until)
+            found = connection.execute(rows.order_by(SIGHTING.c.seen_at).limit(_AT_ONCE)).all()
             return _due(found, is_cut=len(found) == _AT_ONCE)
 
     def removed(self, until: datetime) -> None:
-        with self._database.write(source=self._source_name) as session:
-            state = session.get(SourceState, self._source_name)
-            if state is None:
-                state = SourceState(source_name=self._source_name, kind=self._kind, failures=0)
-                state.last_attempt_at = self._now()
-                session.add(state)
-            state.removed_until = until
+        with self._database.write(source=self._source_name) as connection:
+            first = {"source_name": self._source_name, "kind": self._kind, "last_attempt_at": self._now()}
+            insert_missing(connection, SOURCE_STATE, first)
+            connection.execute(_REMOVED, {"source": self._source_name, "until": until})
 
 
-def _due(found: Sequence[Sighting], *, is_cut: bool) -> tuple[list[Place], datetime | None]:
+def _due(found: Sequence[Row[Any]], *, is_cut: bool) -> tuple[list[Place], datetime | None]:
     """Return the places that may be removed, and until when all that was seen is dealt with then.
 
     What no org got stays, and what was recognised without being read.  So does all from the first on that its

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, or_, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, or_, true, update
 
 from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
-from postroom.db.machinery import Lease, Work
+from postroom.db.machinery import LEASE, WORK
 from postroom.db.values import Fence
 from postroom.errors import LeaseLost
 
 _ENDED = datetime(1970, 1, 1, tzinfo=UTC)
-_LEASE = cast("Table", Lease.__table__)
-_IT = _LEASE.c.name == bindparam("lease")
-# Built once, and past the mapper: every poll needs them, also where nothing came.
+_IT = LEASE.c.name == bindparam("lease")
+# Built once: every poll needs them, also where nothing came.
 _ACQUIRE = (
-    update(_LEASE)
-    .where(_IT, or_(_LEASE.c.leased_until <= bindparam("now"), _LEASE.c.holder == bindparam("by")))
-    .values(holder=bindparam("by"), leased_until=bindparam("until"), token=_LEASE.c.token + 1)
-    .returning(_LEASE.c.token)
+    update(LEASE)
+    .where(_IT, or_(LEASE.c.leased_until <= bindparam("now"), LEASE.c.holder == bindparam("by")))
+    .values(holder=bindparam("by"), leased_until=bindparam("until"), token=LEASE.c.token + 1)
+    .returning(LEASE.c.token)
 )
-_MINE = update(_LEASE).where(_IT, _LEASE.c.token == bindparam("mine"))
+_MINE = update(LEASE).where(_IT, LEASE.c.token == bindparam("mine"))
 # The row stays, for its token must go on growing; only its time ends.
 _RELEASE = _MINE.values(leased_until=_ENDED)
-_HOLD = _MINE.values(holder=_LEASE.c.holder).returning(_LEASE.c.token)
-_RENEW = _MINE.values(leased_until=bindparam("until")).returning(_LEASE.c.token)
+_HOLD = _MINE.values(holder=LEASE.c.holder).returning(LEASE.c.token)
+_RENEW = _MINE.values(leased_until=bindparam("until")).returning(LEASE.c.token)
 
 
 def lease_of_source(name: Any) -> Any:
@@ -36,14 +34,14 @@ def lease_of_source(name: Any) -> Any:
     return "source:" + name
 
 
-def require(session: Session, fence: Fence, now: datetime, *, until: datetime | None = None) -> None:
+def require(connection: Connection, fence: Fence, now: datetime, *, until: datetime | None = None) -> None:
     """Hold the lease of a fence whose token is the newest for the caller's transaction, or renew it.
 
     Raises LeaseLost.
     """
     asked = {"lease": fence.name, "mine": fence.token}
     statement, told = (_HOLD, asked) if until is None else (_RENEW, {**asked, "until": until})
-    if session.connection().scalar(statement, told) is None:
+    if connection.scalar(statement, told) is None:
         raise LeaseLost(f"{fence.name} went to another worker before {now:%H:%M:%S}")
 
 
@@ -58,35 +56,35 @@ class SqlLeases:
 
     def acquire(self, name: str, *, holder: str, seconds: float, now: datetime) -> Fence | None:
         asked = {"lease": name, "by": holder, "until": now + timedelta(seconds=seconds), "now": now}
-        with self._database.write(lasts=False) as session:
-            token = session.connection().scalar(_ACQUIRE, asked)
+        with self._database.write(lasts=False) as connection:
+            token = connection.scalar(_ACQUIRE, asked)
             if token is not None:
                 return Fence(name, token)
             # Nobody ever held it; or somebody else does, who may have been the first just now.
             first = {"name": name, "holder": holder, "leased_until": asked["until"], "token": 1}
-            return Fence(name, 1) if insert_missing(session, Lease, first) else None
+            return Fence(name, 1) if insert_missing(connection, LEASE, first) else None
 
     def renew(self, fence: Fence, *, seconds: float, now: datetime) -> None:
-        with self._database.write(lasts=False) as session:
-            require(session, fence, now, until=now + timedelta(seconds=seconds))
+        with self._database.write(lasts=False) as connection:
+            require(connection, fence, now, until=now + timedelta(seconds=seconds))
 
     def release(self, fence: Fence) -> None:
-        with self._database.write(lasts=False) as session:
-            session.connection().execute(_RELEASE, {"lease": fence.name, "mine": fence.token})
+        with self._database.write(lasts=False) as connection:
+            connection.execute(_RELEASE, {"lease": fence.name, "mine": fence.token})
 
     def void_all(self) -> None:
         """End every lease and claim: the caller holds the state_dir lock, so their holders are dead."""
-        with self._database.write() as session:
-            _void(session, true(), or_(Work.holder.is_not(None), Work.leased_until.is_not(None)))
+        with self._database.write() as connection:
+            _void(connection, true(), or_(WORK.c.holder.is_not(None), WORK.c.leased_until.is_not(None)))
 
     def void(self, holder: str) -> None:
         """End the leases and claims of a holder that is known to be dead, and of no other."""
-        with self._database.write() as session:
-            _void(session, Lease.holder == holder, Work.holder == holder)
+        with self._database.write() as connection:
+            _void(connection, LEASE.c.holder == holder, WORK.c.holder == holder)
 
 
-def _void(session: Session, leases: Any, claims: Any) -> None:
-    ended = {"leased_until": _ENDED, "token": Lease.token + 1}
-    session.execute(update(Lease).where(leases).values(**ended))
-    freed = {"holder": None, "leased_until": None, "token": Work.token + 1, "deaths": Work.deaths + 1}
-    session.execute(update(Work).where(claims).values(**freed))
+def _void(connection: Connection, leases: Any, claims: Any) -> None:
+    ended = {"leased_until": _ENDED, "token": LEASE.c.token + 1}
+    connection.execute(update(LEASE).where(leases).values(**ended))
+    freed = {"holder": None, "leased_until": None, "token": WORK.c.token + 1, "deaths": WORK.c.deaths + 1}
+    connection.execute(update(WORK).where(claims).values(**freed))

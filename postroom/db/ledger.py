@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Delete, Select, Table, bindparam, delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, insert, select
 
 from postroom.db.ids import new_id
-from postroom.db.models import Base, Document, Part
 from postroom.db.outcomes import Extracted
+from postroom.db.tables import DOCUMENT, PART
 from postroom.db.values import Claim, LedgerPart
 
 
@@ -25,14 +24,14 @@ class NewDocument(NamedTuple):
 
 
 def write_ledgers(
-    session: Session, org_id: UUID, some: Sequence[Extracted], now: datetime, *, again: Sequence[UUID]
+    connection: Connection, org_id: UUID, some: Sequence[Extracted], now: datetime, *, again: Sequence[UUID]
 ) -> list[NewDocument]:
     """Write the ledgers of one org's messages and their documents; return those that are new.
 
     Of those that are taken apart `again` the ledger is replaced, and a document that an earlier run wrote for
     the same part and bytes keeps its row and id.
     """
-    before = _taken_back(session, org_id, again) if again else {}
+    before = _taken_back(connection, org_id, again) if again else {}
     stale = set(before.values())
     written = []
     for each in some:
@@ -45,39 +44,39 @@ def write_ledgers(
                 continue
             written.append(_document(each.claim, part, now))
     if stale:
-        session.execute(delete(Document).where(Document.org_id == org_id, Document.id.in_(stale)))
-    _insert(session, Part, [_columns(each.claim, part) for each in some for part in each.parts])
-    _insert(session, Document, written)
+        connection.execute(delete(DOCUMENT).where(DOCUMENT.c.org_id == org_id, DOCUMENT.c.id.in_(stale)))
+    _insert(connection, PART, [_columns(each.claim, part) for each in some for part in each.parts])
+    _insert(connection, DOCUMENT, written)
     return [NewDocument(row["id"], row["message_id"]) for row in written]
 
 
 def _taken_back(
-    session: Session, org_id: UUID, message_ids: Sequence[UUID]
+    connection: Connection, org_id: UUID, message_ids: Sequence[UUID]
 ) -> dict[tuple[UUID, str, str | None], UUID]:
     """Empty the ledgers of messages; return the documents that they have, by message, part and digest."""
-    session.connection().execute(_forgetting_parts(), {"org": org_id, "ids": list(message_ids)})
-    found = session.connection().execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
+    connection.execute(_forgetting_parts(), {"org": org_id, "ids": list(message_ids)})
+    found = connection.execute(_documents_before(), {"org": org_id, "ids": list(message_ids)})
     return {(message_id, path, sha256): row_id for message_id, path, sha256, row_id in found}
 
 
 @cache
 def _forgetting_parts() -> Delete:
     """Return the statement that empties ledgers; made once, for making it costs more than running it."""
-    part = cast("Table", Part.__table__)
+    part = PART
     mine = (part.c.org_id == bindparam("org"), part.c.message_id.in_(bindparam("ids", expanding=True)))
     return delete(part).where(*mine)
 
 
 @cache
 def _documents_before() -> Select[Any]:
-    document = cast("Table", Document.__table__).c
+    document = DOCUMENT.c
     mine = (document.org_id == bindparam("org"), document.message_id.in_(bindparam("ids", expanding=True)))
     return select(document.message_id, document.part_path, document.sha256, document.id).where(*mine)
 
 
-def _insert(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        session.connection().execute(insert(cast("Table", table.__table__)), rows)
+        connection.execute(insert(table), rows)
 
 
 def _columns(claim: Claim, part: LedgerPart) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from postroom.core.notices import Notice
 from postroom.db.dialect import insert_new
 from postroom.db.engine import Database
-from postroom.db.machinery import NoticeRow
+from postroom.db.machinery import NOTICE
 
 
 class SqlNotices:
@@ -21,8 +21,8 @@ class SqlNotices:
 
     def known(self) -> dict[str, Notice]:
         """Return all of them by name.  Raises DatabaseUnavailable."""
-        with self._database.read() as session:
-            rows = session.scalars(select(NoticeRow).order_by(NoticeRow.name)).all()
+        with self._database.read() as connection:
+            rows = connection.execute(select(NOTICE).order_by(NOTICE.c.name)).all()
             return {
                 row.name: Notice(row.name, row.code, row.message, row.rank, row.since, row.said_at)
                 for row in rows
@@ -32,6 +32,6 @@ class SqlNotices:
         """Keep these and no others; what did not change is not written.  Raises DatabaseUnavailable."""
         if {notice.name: notice for notice in notices} == self.known():
             return
-        with self._database.write() as session:
-            session.execute(delete(NoticeRow))
-            insert_new(session, NoticeRow, [asdict(notice) for notice in notices])
+        with self._database.write() as connection:
+            connection.execute(delete(NOTICE))
+            insert_new(connection, NOTICE, [asdict(notice) for notice in notices])

@@ -13,7 +13,7 @@ from postroom.core.sealed import SealedToken
 from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
 from postroom.db.leases import SqlLeases
-from postroom.db.machinery import OAuthToken
+from postroom.db.machinery import OAUTH_TOKEN
 
 _LEASE_SECONDS = 60.0
 
@@ -28,9 +28,9 @@ class SqlTokens:
 
     def find(self) -> SealedToken | None:
         """Return the source's token, None where it has none yet.  Raises DatabaseUnavailable."""
-        mine = select(OAuthToken).where(OAuthToken.source_name == self._source_name)
-        with self._database.read(source=self._source_name) as session:
-            row = session.scalars(mine).one_or_none()
+        mine = select(OAUTH_TOKEN).where(OAUTH_TOKEN.c.source_name == self._source_name)
+        with self._database.read(source=self._source_name) as connection:
+            row = connection.execute(mine).one_or_none()
         return SealedToken(row.sealed, row.expires_at, row.ends_at, row.generation) if row else None
 
     def replace(self, token: SealedToken) -> bool:
@@ -47,14 +47,16 @@ class SqlTokens:
             "updated_at": self._now(),
         }
         before = (
-            OAuthToken.source_name == self._source_name,
-            OAuthToken.generation == token.generation - 1,
+            OAUTH_TOKEN.c.source_name == self._source_name,
+            OAUTH_TOKEN.c.generation == token.generation - 1,
         )
-        with self._database.write(source=self._source_name) as session:
+        with self._database.write(source=self._source_name) as connection:
             if token.generation == 1:
-                return insert_missing(session, OAuthToken, values)
-            replacing = update(OAuthToken).where(*before).values(**values).returning(OAuthToken.generation)
-            return session.execute(replacing).first() is not None
+                return insert_missing(connection, OAUTH_TOKEN, values)
+            replacing = (
+                update(OAUTH_TOKEN).where(*before).values(**values).returning(OAUTH_TOKEN.c.generation)
+            )
+            return connection.execute(replacing).first() is not None
 
     @contextmanager
     def renewing(self) -> Iterator[bool]:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, Table, Update, and_, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, select, update
 
 from postroom.core.announcement import Announcement
 from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.fair_share import Leased, OrgRing
 from postroom.db.finishing import close_or_owe, hold, still_owed
-from postroom.db.machinery import Outbox
-from postroom.db.models import Document, InboundMessage
+from postroom.db.machinery import OUTBOX
 from postroom.db.outcomes import Told
 from postroom.db.scopes import acting_for_each
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE
 from postroom.db.values import Owed, Untold, WorkState
 from postroom.db.workbench import keep
+
+_TOLD_OF_IT: Final = ("filename", "content_type", "size_bytes", "sha256")
 
 
 class SqlOutbox:
@@ -35,81 +36,85 @@ class SqlOutbox:
         return self._ring.claim(read, limit=limit, holder=holder, lease_seconds=lease_seconds, now=now)
 
     def renew(self, claimed: Sequence[Owed], *, lease_seconds: float, now: datetime) -> None:
-        with self._database.write(lasts=False) as session:
-            keep(session, claimed, now + timedelta(seconds=lease_seconds))
+        with self._database.write(lasts=False) as connection:
+            keep(connection, claimed, now + timedelta(seconds=lease_seconds))
 
     def conclude(self, told: Sequence[Told], now: datetime) -> set[UUID]:
-        with self._database.write() as session:
-            ours, waiting = hold(session, [each.owed for each in told]), dict[UUID, datetime]()
+        with self._database.write() as connection:
+            ours, waiting = hold(connection, [each.owed for each in told]), dict[UUID, datetime]()
             held = (each for each in told if each.owed.message_id in ours)
-            with acting_for_each(session) as act_for:
+            with acting_for_each(connection) as act_for:
                 for org_id, theirs in by_org(held, lambda each: each.owed.org_id):
                     act_for(org_id)
-                    _strike_off(session, org_id, [event_id for each in theirs for event_id in each.told], now)
+                    _strike_off(
+                        connection, org_id, [event_id for each in theirs for event_id in each.told], now
+                    )
                     for failed in (failed for each in theirs for failed in each.untold):
-                        _put_off(session, org_id, failed)
-                    waiting |= still_owed(session, org_id, [each.owed.message_id for each in theirs])
-            close_or_owe(session, ours, waiting)
+                        _put_off(connection, org_id, failed)
+                    waiting |= still_owed(connection, org_id, [each.owed.message_id for each in theirs])
+            close_or_owe(connection, ours, waiting)
         return ours
 
 
-def _strike_off(session: Session, org_id: UUID, event_ids: Sequence[UUID], now: datetime) -> None:
+def _strike_off(connection: Connection, org_id: UUID, event_ids: Sequence[UUID], now: datetime) -> None:
     told = {"org": org_id, "ids": list(event_ids), "now": now}
-    session.connection().execute(_striking_off(), told)
+    connection.execute(_striking_off(), told)
 
 
 @cache
 def _striking_off() -> Update:
     """Return the statement that notes what was announced; made once, for making it costs the most."""
-    outbox = cast("Table", Outbox.__table__)
+    outbox = OUTBOX
     mine = (outbox.c.org_id == bindparam("org"), outbox.c.id.in_(bindparam("ids", expanding=True)))
     return update(outbox).where(*mine).values(announced_at=bindparam("now"))
 
 
-def _put_off(session: Session, org_id: UUID, failed: Untold) -> None:
-    facts = {"attempts": Outbox.attempts + 1, "error_json": dict(failed.error), "due_at": failed.retry_at}
-    mine = (Outbox.org_id == org_id, Outbox.id == failed.event_id)
-    session.execute(update(Outbox).where(*mine).values(**facts))
+def _put_off(connection: Connection, org_id: UUID, failed: Untold) -> None:
+    facts = {"attempts": OUTBOX.c.attempts + 1, "error_json": dict(failed.error), "due_at": failed.retry_at}
+    mine = (OUTBOX.c.org_id == org_id, OUTBOX.c.id == failed.event_id)
+    connection.execute(update(OUTBOX).where(*mine).values(**facts))
 
 
-def _owed(session: Session, org_id: UUID, some: Sequence[Leased], slug: str, now: datetime) -> list[Owed]:
-    """Return what is due of messages of one org, which the session acts for; the longest owed first."""
+def _owed(
+    connection: Connection, org_id: UUID, some: Sequence[Leased], slug: str, now: datetime
+) -> list[Owed]:
+    """Return what is due of messages of one org, which the connection acts for; the longest owed first."""
     wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
-    rows = session.execute(_due_now(), wanted).all()
+    rows = connection.execute(_due_now(), wanted).all()
     found: dict[UUID, list[Announcement]] = {work.message_id: [] for work in some}
-    for row, source_message_id, its_document in rows:
-        found[row.message_id].append(_announcement(row, slug, source_message_id, its_document))
+    for row in rows:
+        found[row.message_id].append(_announcement(row, slug))
     return [Owed(work.message_id, org_id, work.token, tuple(found[work.message_id])) for work in some]
 
 
 @cache
-def _due_now() -> Select[Outbox, str, Document]:
+def _due_now() -> Select[Any]:
     """Return the query for what is to be announced; made once, for making it costs more than running it."""
-    message = and_(InboundMessage.org_id == Outbox.org_id, InboundMessage.id == Outbox.message_id)
-    document = and_(Document.org_id == Outbox.org_id, Document.id == Outbox.document_id)
-    mine = (Outbox.org_id == bindparam("org"), Outbox.message_id.in_(bindparam("ids", expanding=True)))
+    message = and_(INBOUND_MESSAGE.c.org_id == OUTBOX.c.org_id, INBOUND_MESSAGE.c.id == OUTBOX.c.message_id)
+    document = and_(DOCUMENT.c.org_id == OUTBOX.c.org_id, DOCUMENT.c.id == OUTBOX.c.document_id)
+    mine = (OUTBOX.c.org_id == bindparam("org"), OUTBOX.c.message_id.in_(bindparam("ids", expanding=True)))
     return (
-        select(Outbox, InboundMessage.source_message_id, Document)
-        .join(InboundMessage, message)
-        .outerjoin(Document, document)
-        .where(*mine, Outbox.announced_at.is_(None), Outbox.due_at <= bindparam("now"))
-        .order_by(Outbox.due_at, Outbox.id)
+        select(OUTBOX, INBOUND_MESSAGE.c.source_message_id, *(DOCUMENT.c[name] for name in _TOLD_OF_IT))
+        .join(INBOUND_MESSAGE, message)
+        .outerjoin(DOCUMENT, document)
+        .where(*mine, OUTBOX.c.announced_at.is_(None), OUTBOX.c.due_at <= bindparam("now"))
+        .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
     )
 
 
-def _announcement(row: Outbox, slug: str, source_message_id: str, document: Document | None) -> Announcement:
+def _announcement(row: Row[Any], slug: str) -> Announcement:
     body: dict[str, Any] = {
         "org": slug,
         "message": str(row.message_id),
-        "source_message_id": source_message_id,
+        "source_message_id": row.source_message_id,
     }
-    if document is not None:
+    if row.filename is not None:
         body |= {
-            "document": str(document.id),
-            "filename": document.filename,
-            "content_type": document.content_type,
-            "size": document.size_bytes,
-            "sha256": document.sha256,
+            "document": str(row.document_id),
+            "filename": row.filename,
+            "content_type": row.content_type,
+            "size": row.size_bytes,
+            "sha256": row.sha256,
         }
     return Announcement(
         event_id=row.id,

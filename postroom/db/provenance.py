@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from postroom.db.engine import Database
-from postroom.db.machinery import Sighting
+from postroom.db.machinery import SIGHTING
 from postroom.db.values import Claim
 
 
@@ -21,10 +21,10 @@ class SqlProvenance:
         A further copy over another source, a duplicate, changes nothing.  Raises DatabaseUnavailable.
         """
         first = (
-            select(Sighting.source_name)
-            .where(Sighting.org_id == claim.org_id, Sighting.message_id == claim.message_id)
-            .order_by(Sighting.id)
+            select(SIGHTING.c.source_name)
+            .where(SIGHTING.c.org_id == claim.org_id, SIGHTING.c.message_id == claim.message_id)
+            .order_by(SIGHTING.c.id)
             .limit(1)
         )
-        with self._database.read(org=claim.org_id) as session:
-            return session.scalars(first).first() or ""
+        with self._database.read(org=claim.org_id) as connection:
+            return connection.scalars(first).first() or ""

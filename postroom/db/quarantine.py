@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Row, Select, func, select, update
 
 from postroom.core.places import Place
 from postroom.db.copies import place_of
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Quarantine, Sighting
+from postroom.db.machinery import QUARANTINE, SIGHTING
 from postroom.errors import NotFound
 
 HELD = "held"
@@ -53,17 +54,17 @@ class SqlQuarantine:
 
     def held(self, *, state: str | None = HELD, limit: int | None = None) -> Iterator[HeldMail]:
         """Yield the entries in that state, or in any where it is None, oldest first."""
-        query = select(Quarantine).order_by(Quarantine.id)
+        query = select(QUARANTINE).order_by(QUARANTINE.c.id)
         if state is not None:
-            query = query.where(Quarantine.state.in_(_OPEN if state == HELD else (state,)))
+            query = query.where(QUARANTINE.c.state.in_(_OPEN if state == HELD else (state,)))
         return islice(self._paged(query), limit)
 
-    def _paged(self, query: Select[Quarantine]) -> Iterator[HeldMail]:
+    def _paged(self, query: Select[Any]) -> Iterator[HeldMail]:
         """Yield all that `query` finds; no transaction stays open while the reader takes its time."""
         after = 0
         while True:
-            with self._database.read(org=NOBODY) as session:
-                rows = session.scalars(query.where(Quarantine.id > after).limit(_PAGE)).all()
+            with self._database.read(org=NOBODY) as connection:
+                rows = connection.execute(query.where(QUARANTINE.c.id > after).limit(_PAGE)).all()
             yield from map(_held, rows)
             if len(rows) < _PAGE:
                 return
@@ -71,8 +72,8 @@ class SqlQuarantine:
 
     def entry(self, entry_id: int) -> HeldMail:
         """Return one entry in any state.  Raises NotFound."""
-        with self._database.read(org=NOBODY) as session:
-            row = session.get(Quarantine, entry_id)
+        with self._database.read(org=NOBODY) as connection:
+            row = connection.execute(select(QUARANTINE).where(QUARANTINE.c.id == entry_id)).first()
             if row is None:
                 raise NotFound(f"there is no quarantine entry {entry_id}", fix="postroom quarantine list")
             return _held(row)
@@ -84,17 +85,17 @@ class SqlQuarantine:
         """
         bare = message_id.strip()
         digests = {hashlib.sha256(text.encode()).hexdigest() for text in (bare, f"<{bare}>")}
-        nobodys = (Sighting.org_id == NOBODY, Sighting.message_id_sha256.in_(digests))
-        seen = select(Sighting.quarantine_id).where(*nobodys, Sighting.quarantine_id.is_not(None))
-        query = select(Quarantine).where(Quarantine.id.in_(seen)).order_by(Quarantine.id)
-        with self._database.read(org=NOBODY) as session:
-            return [_held(row) for row in session.scalars(query)]
+        nobodys = (SIGHTING.c.org_id == NOBODY, SIGHTING.c.message_id_sha256.in_(digests))
+        seen = select(SIGHTING.c.quarantine_id).where(*nobodys, SIGHTING.c.quarantine_id.is_not(None))
+        query = select(QUARANTINE).where(QUARANTINE.c.id.in_(seen)).order_by(QUARANTINE.c.id)
+        with self._database.read(org=NOBODY) as connection:
+            return [_held(row) for row in connection.execute(query)]
 
     def copies(self, entry_id: int) -> list[tuple[Place, str]]:
         """Return where the copies of an entry were seen, each with the header that named its recipient."""
-        of_it = (Sighting.org_id == NOBODY, Sighting.quarantine_id == entry_id)
-        with self._database.read(org=NOBODY) as session:
-            found = session.scalars(select(Sighting).where(*of_it).order_by(Sighting.id))
+        of_it = (SIGHTING.c.org_id == NOBODY, SIGHTING.c.quarantine_id == entry_id)
+        with self._database.read(org=NOBODY) as connection:
+            found = connection.execute(select(SIGHTING).where(*of_it).order_by(SIGHTING.c.id))
             return [(place_of(row), row.decided_by) for row in found]
 
     def choose(self, entry_id: int, org_id: UUID) -> bool:
@@ -102,46 +103,48 @@ class SqlQuarantine:
 
         The choice is final, so that two people never give one mail to two orgs; the same one may be repeated.
         """
-        with self._database.write(org=NOBODY) as session:
-            again = (Quarantine.state == ASSIGNING) & (Quarantine.assigned_org_id == org_id)
-            chosen = session.execute(
-                update(Quarantine)
-                .where(Quarantine.id == entry_id, (Quarantine.state == HELD) | again)
+        with self._database.write(org=NOBODY) as connection:
+            again = (QUARANTINE.c.state == ASSIGNING) & (QUARANTINE.c.assigned_org_id == org_id)
+            chosen = connection.execute(
+                update(QUARANTINE)
+                .where(QUARANTINE.c.id == entry_id, (QUARANTINE.c.state == HELD) | again)
                 .values(state=ASSIGNING, assigned_org_id=org_id)
-                .returning(Quarantine.id)
+                .returning(QUARANTINE.c.id)
             )
             return chosen.scalar_one_or_none() is not None
 
     def assigned(self, entry_id: int, now: datetime) -> None:
         """Record that the chosen org has the mail; may be repeated."""
-        with self._database.write(org=NOBODY) as session:
-            chosen = (Quarantine.id == entry_id, Quarantine.state == ASSIGNING)
-            session.execute(update(Quarantine).where(*chosen).values(state=ASSIGNED, resolved_at=now))
+        with self._database.write(org=NOBODY) as connection:
+            chosen = (QUARANTINE.c.id == entry_id, QUARANTINE.c.state == ASSIGNING)
+            connection.execute(update(QUARANTINE).where(*chosen).values(state=ASSIGNED, resolved_at=now))
 
     def drop(self, entry_id: int, now: datetime) -> bool:
         """Close a held entry without giving it to anybody; False if it is not held any more."""
-        with self._database.write(org=NOBODY) as session:
-            dropped = session.execute(
-                update(Quarantine)
-                .where(Quarantine.id == entry_id, Quarantine.state == HELD)
+        with self._database.write(org=NOBODY) as connection:
+            dropped = connection.execute(
+                update(QUARANTINE)
+                .where(QUARANTINE.c.id == entry_id, QUARANTINE.c.state == HELD)
                 .values(state=DROPPED, resolved_at=now)
-                .returning(Quarantine.id)
+                .returning(QUARANTINE.c.id)
             )
             return dropped.scalar_one_or_none() is not None
 
     def count(self) -> int:
         """Return how many mails are held."""
-        with self._database.read(org=NOBODY) as session:
-            held = select(func.count()).select_from(Quarantine).where(Quarantine.state.in_(_OPEN))
-            return session.scalar(held) or 0
+        with self._database.read(org=NOBODY) as connection:
+            held = select(func.count()).select_from(QUARANTINE).where(QUARANTINE.c.state.in_(_OPEN))
+            return connection.scalar(held) or 0
 
     def newest(self) -> int:
         """Return the id of the newest mail that is held, 0 where none is."""
-        with self._database.read(org=NOBODY) as session:
-            return session.scalar(select(func.max(Quarantine.id)).where(Quarantine.state.in_(_OPEN))) or 0
+        with self._database.read(org=NOBODY) as connection:
+            return (
+                connection.scalar(select(func.max(QUARANTINE.c.id)).where(QUARANTINE.c.state.in_(_OPEN))) or 0
+            )
 
 
-def _held(row: Quarantine) -> HeldMail:
+def _held(row: Row[Any]) -> HeldMail:
     return HeldMail(
         id=row.id,
         source=row.source_name,

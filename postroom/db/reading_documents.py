@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from postroom.db.engine import Database
-from postroom.db.models import Document
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import Position, id_span, newest_first, page_size, paged, stands_after
+from postroom.db.tables import DOCUMENT
 
 _CANDIDATES = 10
 
@@ -55,15 +55,18 @@ def documents_named(database: Database, org: OrgEntry, words: str) -> list[Docum
     span = id_span(words)
     if span is None:
         return []
-    query = _of(org).where(Document.id.between(*span)).order_by(Document.id)
+    query = _of(org).where(DOCUMENT.c.id.between(*span)).order_by(DOCUMENT.c.id)
     return _views(database, org, query.limit(_CANDIDATES))
 
 
 def documents_of(database: Database, org: OrgEntry, message_id: UUID) -> list[str]:
     """Return the ids of the documents of one message, in the order in which they were made."""
-    mine = (Document.org_id == org.id, Document.message_id == message_id)
-    with database.read(org=org.id) as session:
-        return [str(each) for each in session.scalars(select(Document.id).where(*mine).order_by(Document.id))]
+    mine = (DOCUMENT.c.org_id == org.id, DOCUMENT.c.message_id == message_id)
+    with database.read(org=org.id) as connection:
+        return [
+            str(each)
+            for each in connection.scalars(select(DOCUMENT.c.id).where(*mine).order_by(DOCUMENT.c.id))
+        ]
 
 
 def _page(
@@ -71,21 +74,21 @@ def _page(
 ) -> list[DocumentView]:
     query = _of(org)
     if since is not None:
-        query = query.where(Document.created_at >= since)
+        query = query.where(DOCUMENT.c.created_at >= since)
     if after is not None:
-        query = query.where(stands_after(Document.created_at, Document.id, after))
-    order = (Document.created_at.desc(), Document.id.desc())
+        query = query.where(stands_after(DOCUMENT.c.created_at, DOCUMENT.c.id, after))
+    order = (DOCUMENT.c.created_at.desc(), DOCUMENT.c.id.desc())
     return _views(database, org, query.order_by(*order).limit(page))
 
 
-def _of(org: OrgEntry) -> Select[Document]:
-    return select(Document).where(Document.org_id == org.id)
+def _of(org: OrgEntry) -> Select[Any]:
+    return select(DOCUMENT).where(DOCUMENT.c.org_id == org.id)
 
 
 def _views(database: Database, org: OrgEntry, query: Select[Any]) -> list[DocumentView]:
     names = [name for name in DocumentView.__slots__ if name != "org"]
-    with database.read(org=org.id) as session:
-        rows = session.scalars(query)
+    with database.read(org=org.id) as connection:
+        rows = connection.execute(query)
         return [DocumentView(org=org.slug, **{name: getattr(row, name) for name in names}) for row in rows]
 
 

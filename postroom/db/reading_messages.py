@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
-from postroom.db.machinery import Sighting
-from postroom.db.models import Document, InboundMessage
+from postroom.db.machinery import SIGHTING
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import Position, id_span, newest_first, page_size, paged, stands_after
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE
 from postroom.db.values import EMAIL, UPLOAD, Verdict
 
 _CANDIDATES = 10
@@ -79,13 +79,13 @@ def messages_named(database: Database, org: OrgEntry, words: str) -> list[Messag
     """
     span = id_span(words)
     if span is not None:
-        found = _some(database, org, [InboundMessage.id.between(*span)])
+        found = _some(database, org, [INBOUND_MESSAGE.c.id.between(*span)])
         if found:
             return found
     spellings = {words.strip(), f"<{words.strip()}>"}
     # Both sources are named, so that the index of the keys reaches the id.
-    any_source = InboundMessage.source.in_((EMAIL, UPLOAD))
-    return _some(database, org, [any_source, InboundMessage.source_message_id.in_(spellings)])
+    any_source = INBOUND_MESSAGE.c.source.in_((EMAIL, UPLOAD))
+    return _some(database, org, [any_source, INBOUND_MESSAGE.c.source_message_id.in_(spellings)])
 
 
 def _some(database: Database, org: OrgEntry, conditions: Sequence[Any]) -> list[MessageView]:
@@ -99,50 +99,48 @@ def _page(
 ) -> list[MessageView]:
     query = _of(org).where(*_conditions(org, wanted))
     if after is not None:
-        query = query.where(stands_after(InboundMessage.received_at, InboundMessage.id, after))
-    order = (InboundMessage.received_at.desc(), InboundMessage.id.desc())
+        query = query.where(stands_after(INBOUND_MESSAGE.c.received_at, INBOUND_MESSAGE.c.id, after))
+    order = (INBOUND_MESSAGE.c.received_at.desc(), INBOUND_MESSAGE.c.id.desc())
     return _views(database, org, query.order_by(*order).limit(page))
 
 
-def _of(org: OrgEntry) -> Select[InboundMessage, int, int]:
+def _of(org: OrgEntry) -> Select[Any]:
     documents = (
         select(func.count())
-        .select_from(Document)
-        .where(Document.org_id == InboundMessage.org_id, Document.message_id == InboundMessage.id)
-        .correlate(InboundMessage)
+        .select_from(DOCUMENT)
+        .where(DOCUMENT.c.org_id == INBOUND_MESSAGE.c.org_id, DOCUMENT.c.message_id == INBOUND_MESSAGE.c.id)
+        .correlate(INBOUND_MESSAGE)
     )
     duplicates = (
         select(func.count())
-        .select_from(Sighting)
-        .where(Sighting.org_id == InboundMessage.org_id, Sighting.message_id == InboundMessage.id)
-        .where(Sighting.verdict == Verdict.DUPLICATE.value)
-        .correlate(InboundMessage)
+        .select_from(SIGHTING)
+        .where(SIGHTING.c.org_id == INBOUND_MESSAGE.c.org_id, SIGHTING.c.message_id == INBOUND_MESSAGE.c.id)
+        .where(SIGHTING.c.verdict == Verdict.DUPLICATE.value)
+        .correlate(INBOUND_MESSAGE)
     )
-    counts = (documents.scalar_subquery(), duplicates.scalar_subquery())
-    return select(InboundMessage, *counts).where(InboundMessage.org_id == org.id)
+    counts = (documents.label("documents"), duplicates.label("duplicates"))
+    return select(INBOUND_MESSAGE, *counts).where(INBOUND_MESSAGE.c.org_id == org.id)
 
 
 def _conditions(org: OrgEntry, wanted: MessageFilter) -> Iterator[Any]:
     if wanted.status is not None:
-        yield InboundMessage.status == wanted.status
+        yield INBOUND_MESSAGE.c.status == wanted.status
     if wanted.since is not None:
-        yield InboundMessage.received_at >= wanted.since
+        yield INBOUND_MESSAGE.c.received_at >= wanted.since
     if wanted.source_name is not None:
-        there = (Sighting.org_id == org.id, Sighting.source_name == wanted.source_name)
-        yield select(Sighting.id).where(*there, Sighting.message_id == InboundMessage.id).exists()
+        there = (SIGHTING.c.org_id == org.id, SIGHTING.c.source_name == wanted.source_name)
+        yield select(SIGHTING.c.id).where(*there, SIGHTING.c.message_id == INBOUND_MESSAGE.c.id).exists()
 
 
-def _views(database: Database, org: OrgEntry, query: Select[InboundMessage, int, int]) -> list[MessageView]:
-    with database.read(org=org.id) as session:
-        return [_view(org, *row) for row in session.execute(query)]
+def _views(database: Database, org: OrgEntry, query: Select[Any]) -> list[MessageView]:
+    with database.read(org=org.id) as connection:
+        return [_view(org, row) for row in connection.execute(query)]
 
 
-def _view(org: OrgEntry, row: InboundMessage, documents: int, duplicates: int) -> MessageView:
-    left_out = {"org", "documents", "duplicates", "error"}
+def _view(org: OrgEntry, row: Row[Any]) -> MessageView:
+    left_out = {"org", "error"}
     columns = {name: getattr(row, name) for name in MessageView.__slots__ if name not in left_out}
-    return MessageView(
-        org=org.slug, documents=documents, duplicates=duplicates, error=row.error_json, **columns
-    )
+    return MessageView(org=org.slug, error=row.error_json, **columns)
 
 
 def _position(view: MessageView) -> Position:

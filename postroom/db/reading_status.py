@@ -6,24 +6,24 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, func, not_, select
+from sqlalchemy import bindparam, func, not_, select
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Quarantine, Sighting, SourceState, Work
-from postroom.db.models import Document, InboundMessage
+from postroom.db.machinery import QUARANTINE, SIGHTING, SOURCE_STATE, WORK
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.scopes import acting_for_each
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE
 from postroom.db.values import STAYING, Verdict, WorkState
 
 _TAKEN = (Verdict.ACCEPTED.value, Verdict.CONFLICT.value)
-_MESSAGE: Final = cast("Table", InboundMessage.__table__).c
-# Built once, and past the mapper: a quiet round of cron asks for every org.
+_MESSAGE: Final = INBOUND_MESSAGE.c
+# Built once: a quiet round of cron asks for every org.
 _FAILED: Final = select(func.count()).where(
     _MESSAGE.org_id == bindparam("org"), _MESSAGE.status == Status.FAILED
 )
@@ -55,8 +55,8 @@ class Queue:
 
 def last_polls(database: Database) -> dict[str, LastPoll]:
     """Return every source that was ever polled, by name."""
-    with database.read() as session:
-        rows = session.scalars(select(SourceState)).all()
+    with database.read() as connection:
+        rows = connection.execute(select(SOURCE_STATE)).all()
     return {
         row.source_name: LastPoll(
             row.last_attempt_at, row.last_success_at, row.error_json, row.taken_until, row.is_behind
@@ -67,12 +67,12 @@ def last_polls(database: Database) -> dict[str, LastPoll]:
 
 def copies_since(database: Database, source_name: str, since: datetime) -> int:
     """Return how many copies the source showed since then; one for several orgs counts once."""
-    spot = (Sighting.folder, Sighting.uidvalidity, Sighting.uid, Sighting.file_name)
-    seen = (Sighting.source_name == source_name, Sighting.seen_at >= since)
-    by_hand = Sighting.file_name.startswith(OUT_OF_QUARANTINE)
+    spot = (SIGHTING.c.folder, SIGHTING.c.uidvalidity, SIGHTING.c.uid, SIGHTING.c.file_name)
+    seen = (SIGHTING.c.source_name == source_name, SIGHTING.c.seen_at >= since)
+    by_hand = SIGHTING.c.file_name.startswith(OUT_OF_QUARANTINE)
     copies = select(*spot).where(*seen, not_(by_hand)).distinct().subquery()
-    with database.read(source=source_name) as session:
-        return session.scalar(select(func.count()).select_from(copies)) or 0
+    with database.read(source=source_name) as connection:
+        return connection.scalar(select(func.count()).select_from(copies)) or 0
 
 
 def oldest_unsettled(database: Database, source_name: str) -> datetime | None:
@@ -80,41 +80,45 @@ def oldest_unsettled(database: Database, source_name: str) -> datetime | None:
 
     Copies that were left alone on purpose do not count, nor do those that cannot be read.
     """
-    waiting = (Sighting.settled_at.is_(None), Sighting.verdict.not_in(STAYING))
-    oldest = select(func.min(Sighting.internal_date)).where(Sighting.source_name == source_name, *waiting)
-    with database.read(source=source_name) as session:
-        return session.scalar(oldest)
+    waiting = (SIGHTING.c.settled_at.is_(None), SIGHTING.c.verdict.not_in(STAYING))
+    oldest = select(func.min(SIGHTING.c.internal_date)).where(SIGHTING.c.source_name == source_name, *waiting)
+    with database.read(source=source_name) as connection:
+        found: datetime | None = connection.scalar(oldest)
+        return found
 
 
 def was_seen(database: Database, source_name: str) -> bool:
     """Return whether any copy was ever seen in this source."""
-    query = select(Sighting.id).where(Sighting.source_name == source_name).limit(1)
-    with database.read(source=source_name) as session:
-        return session.scalar(query) is not None
+    query = select(SIGHTING.c.id).where(SIGHTING.c.source_name == source_name).limit(1)
+    with database.read(source=source_name) as connection:
+        return connection.scalar(query) is not None
 
 
 def keeps_anything(database: Database, orgs: Sequence[OrgEntry]) -> bool:
     """Return whether the archive should hold anything: a mail of one of these orgs, or one in quarantine."""
-    with database.read(org=NOBODY) as session:
-        if session.scalar(select(Quarantine.id).limit(1)) is not None:
+    with database.read(org=NOBODY) as connection:
+        if connection.scalar(select(QUARANTINE.c.id).limit(1)) is not None:
             return True
     return any(_has_mail(database, org) for org in orgs)
 
 
 def _has_mail(database: Database, org: OrgEntry) -> bool:
-    query = select(InboundMessage.id).where(InboundMessage.org_id == org.id).limit(1)
-    with database.read(org=org.id) as session:
-        return session.scalar(query) is not None
+    query = select(INBOUND_MESSAGE.c.id).where(INBOUND_MESSAGE.c.org_id == org.id).limit(1)
+    with database.read(org=org.id) as connection:
+        return connection.scalar(query) is not None
 
 
 def queue(database: Database, now: datetime) -> Queue:
     """Return the depth of the queue over all orgs, from the table that holds ids and times only."""
-    open_ones = Work.state.in_((WorkState.RECEIVED, WorkState.STORED))
-    with database.read() as session:
-        depth = dict(session.execute(select(Work.state, func.count()).group_by(Work.state)).all())
-        is_due = (open_ones, Work.due_at <= now)
-        due = session.scalar(select(func.count()).select_from(Work).where(*is_due)) or 0
-        oldest = session.scalar(select(Work.message_id).where(open_ones).order_by(Work.message_id).limit(1))
+    open_ones = WORK.c.state.in_((WorkState.RECEIVED, WorkState.STORED))
+    with database.read() as connection:
+        by_state = connection.execute(select(WORK.c.state, func.count()).group_by(WORK.c.state))
+        depth: dict[WorkState, int] = dict(by_state.all())
+        is_due = (open_ones, WORK.c.due_at <= now)
+        due = connection.scalar(select(func.count()).select_from(WORK).where(*is_due)) or 0
+        oldest = connection.scalar(
+            select(WORK.c.message_id).where(open_ones).order_by(WORK.c.message_id).limit(1)
+        )
     return Queue(
         received=depth.get(WorkState.RECEIVED, 0),
         stored=depth.get(WorkState.STORED, 0),
@@ -132,33 +136,34 @@ def failures(database: Database, orgs: Sequence[OrgEntry]) -> tuple[int, Counter
     """Return how many messages of these orgs are FAILED, and how many of them came by each source."""
     total, by_source = 0, Counter[str]()
     for org in orgs:
-        failed = (InboundMessage.org_id == org.id, InboundMessage.status == Status.FAILED)
-        with database.read(org=org.id) as session:
-            total += session.scalar(select(func.count()).select_from(InboundMessage).where(*failed)) or 0
+        failed = (INBOUND_MESSAGE.c.org_id == org.id, INBOUND_MESSAGE.c.status == Status.FAILED)
+        with database.read(org=org.id) as connection:
+            total += connection.scalar(select(func.count()).select_from(INBOUND_MESSAGE).where(*failed)) or 0
             came = (
-                select(Sighting.source_name, func.count(Sighting.message_id.distinct()))
-                .join(InboundMessage, InboundMessage.id == Sighting.message_id)
-                .where(*failed, Sighting.org_id == org.id, Sighting.verdict.in_(_TAKEN))
-                .group_by(Sighting.source_name)
+                select(SIGHTING.c.source_name, func.count(SIGHTING.c.message_id.distinct()))
+                .join(INBOUND_MESSAGE, INBOUND_MESSAGE.c.id == SIGHTING.c.message_id)
+                .where(*failed, SIGHTING.c.org_id == org.id, SIGHTING.c.verdict.in_(_TAKEN))
+                .group_by(SIGHTING.c.source_name)
             )
-            by_source.update(dict(session.execute(came).all()))
+            by_source.update(dict(connection.execute(came).all()))
     return total, by_source
 
 
 def failed_count(database: Database, orgs: Sequence[OrgEntry]) -> int:
     """Return how many messages of these orgs are FAILED."""
     total = 0
-    with database.read() as session, acting_for_each(session) as act_for:
+    with database.read() as connection, acting_for_each(connection) as act_for:
         for org in orgs:
             act_for(org.id)
-            total += session.connection().scalar(_FAILED, {"org": org.id}) or 0
+            total += connection.scalar(_FAILED, {"org": org.id}) or 0
     return total
 
 
 def counts_of(database: Database, org: OrgEntry) -> tuple[dict[Status, int], int]:
     """Return the org's messages by status, and its documents."""
-    by_status = select(InboundMessage.status, func.count()).where(InboundMessage.org_id == org.id)
-    kept = select(func.count()).select_from(Document).where(Document.org_id == org.id)
-    with database.read(org=org.id) as session:
-        found = dict(session.execute(by_status.group_by(InboundMessage.status)).all())
-        return {status: found.get(status, 0) for status in Status}, session.scalar(kept) or 0
+    by_status = select(INBOUND_MESSAGE.c.status, func.count()).where(INBOUND_MESSAGE.c.org_id == org.id)
+    kept = select(func.count()).select_from(DOCUMENT).where(DOCUMENT.c.org_id == org.id)
+    with database.read(org=org.id) as connection:
+        counted = connection.execute(by_status.group_by(INBOUND_MESSAGE.c.status))
+        found: dict[Status, int] = dict(counted.all())
+        return {status: found.get(status, 0) for status in Status}, connection.scalar(kept) or 0

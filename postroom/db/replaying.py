@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from postroom.core.lifecycle import Status
-from postroom.db.advancing import RowId
+from postroom.db.advancing import RowId, message_of
 from postroom.db.engine import Database
 from postroom.db.inbox import replay
-from postroom.db.models import InboundMessage
 
 _AT_ITS_END = (Status.PARSED, Status.FAILED)
 
@@ -18,8 +17,8 @@ def send_back(database: Database, row: RowId, now: datetime) -> bool:
 
     Its documents keep their rows and ids as far as their bytes are the same.  Raises DatabaseUnavailable.
     """
-    with database.write(org=row[0]) as session:
-        found = session.get(InboundMessage, row)
+    with database.write(org=row[0]) as connection:
+        found = connection.execute(message_of(row)).first()
         if found is None or found.status not in _AT_ITS_END:
             return False
-        return replay(session, row, found.status, now)
+        return replay(connection, row, found.status, now)

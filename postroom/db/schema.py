@@ -28,8 +28,8 @@ _UPGRADING: Final = 0x706F7374726F6F6D  # the advisory lock of an upgrade: "post
 
 def revision(database: Database) -> str | None:
     """Return the database's revision, None for an empty one.  Raises DatabaseUnavailable, DatabaseCorrupt."""
-    with database.read() as session:
-        return _revision(session.connection())
+    with database.read() as connection:
+        return _revision(connection)
 
 
 def upgrade(database: Database) -> bool:
@@ -40,8 +40,7 @@ def upgrade(database: Database) -> bool:
     """
     if revision(database) == HEAD:
         return False
-    with database.write() as session:
-        connection = session.connection()
+    with database.write() as connection:
         _wait_for_others(connection)
         if _revision(connection) == HEAD:
             return False
@@ -54,8 +53,8 @@ def upgrade(database: Database) -> bool:
 
 def mend_fences(database: Database) -> None:
     """Put row level security in force again, whatever somebody did to it; the role owns the tables."""
-    with database.write() as session:
-        fence(session.connection())
+    with database.write() as connection:
+        fence(connection)
 
 
 def require_head(database: Database) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.orm import Session
 
 from postroom.db.ids import NOBODY
 
@@ -56,11 +55,11 @@ class Scope:
 NO_SCOPE: Final = Scope()
 
 
-def begin_within(session: Session, scope: Scope) -> None:
+def begin_within(connection: Connection, scope: Scope) -> None:
     """Bind a transaction that has just begun to a scope."""
-    session.connection().info[_KEY] = NO_SCOPE  # a pooled connection remembers the last transaction's
+    connection.info[_KEY] = NO_SCOPE  # a pooled connection remembers the last transaction's
     if scope != NO_SCOPE:
-        _act_within(session, scope)
+        _act_within(connection, scope)
 
 
 def migrate_within(connection: Connection) -> None:
@@ -69,23 +68,23 @@ def migrate_within(connection: Connection) -> None:
 
 
 @contextmanager
-def acting_for(session: Session, org: UUID) -> Iterator[None]:
+def acting_for(connection: Connection, org: UUID) -> Iterator[None]:
     """Let the transaction act for an org as long as the block runs; its source stays what it is."""
-    before = scope_of(session.connection())
-    _act_within(session, replace(before, org=org))
+    before = scope_of(connection)
+    _act_within(connection, replace(before, org=org))
     yield
-    _act_within(session, before)
+    _act_within(connection, before)
 
 
 @contextmanager
-def acting_for_each(session: Session) -> Iterator[Callable[[UUID], None]]:
+def acting_for_each(connection: Connection) -> Iterator[Callable[[UUID], None]]:
     """Yield what lets the transaction act for one org, then for another; after the block it is as before.
 
     From org to org that is one statement, where `acting_for` takes two.
     """
-    before = scope_of(session.connection())
-    yield lambda org: _act_within(session, replace(before, org=org))
-    _act_within(session, before)
+    before = scope_of(connection)
+    yield lambda org: _act_within(connection, replace(before, org=org))
+    _act_within(connection, before)
 
 
 def scope_of(connection: Connection) -> Scope:
@@ -94,11 +93,9 @@ def scope_of(connection: Connection) -> Scope:
     return scope
 
 
-def _act_within(session: Session, scope: Scope) -> None:
-    connection = session.connection()
+def _act_within(connection: Connection, scope: Scope) -> None:
     if scope == scope_of(connection):
         return
-    session.flush()  # what was added under the old scope is written under it
     connection.info[_KEY] = scope
     if connection.dialect.name == "postgresql":
         org = "" if scope.org is None else str(scope.org)

@@ -13,8 +13,8 @@ from postroom.db.copies import pieces
 from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import StandingRule
-from postroom.db.models import OrgRow
+from postroom.db.machinery import STANDING_RULE
+from postroom.db.tables import ORG
 from postroom.db.values import Org, Standing
 from postroom.errors import NotFound, UsageFault
 
@@ -40,25 +40,27 @@ class SqlStandingRules:
     def add(self, source: str, recipient: str, org_id: UUID, *, entry_id: int, now: datetime) -> int:
         """Make a rule, or find it made; return its number.  Raises UsageFault where another org has it."""
         values = {"source_name": source, "recipient": recipient, "org_id": org_id}
-        with self._database.write(org=NOBODY) as session:
-            insert_missing(session, StandingRule, {**values, "quarantine_id": entry_id, "created_at": now})
-            mine = (StandingRule.source_name == source, StandingRule.recipient == recipient)
-            rule = session.scalars(select(StandingRule).where(*mine)).one()
+        with self._database.write(org=NOBODY) as connection:
+            insert_missing(
+                connection, STANDING_RULE, {**values, "quarantine_id": entry_id, "created_at": now}
+            )
+            mine = (STANDING_RULE.c.source_name == source, STANDING_RULE.c.recipient == recipient)
+            rule = connection.execute(select(STANDING_RULE).where(*mine)).one()
             if rule.org_id != org_id:
                 raise UsageFault(
                     f"rule {rule.id} gives that recipient's mail to another org already",
                     fix=f"postroom quarantine forget {rule.id}, and then assign again",
                 )
-            return rule.id
+            return int(rule.id)
 
     def every(self) -> list[RuleEntry]:
         """Return all rules, the oldest first."""
-        rules = select(StandingRule, OrgRow.slug).join(OrgRow, OrgRow.id == StandingRule.org_id)
-        with self._database.read(org=NOBODY) as session:
-            found = session.execute(rules.order_by(StandingRule.id)).all()
+        rules = select(STANDING_RULE, ORG.c.slug).join(ORG, ORG.c.id == STANDING_RULE.c.org_id)
+        with self._database.read(org=NOBODY) as connection:
+            found = connection.execute(rules.order_by(STANDING_RULE.c.id)).all()
         return [
-            RuleEntry(row.id, row.source_name, row.recipient, slug, row.quarantine_id, row.created_at)
-            for row, slug in found
+            RuleEntry(row.id, row.source_name, row.recipient, row.slug, row.quarantine_id, row.created_at)
+            for row in found
         ]
 
     def remove(self, rule_id: int) -> RuleEntry:
@@ -66,18 +68,19 @@ class SqlStandingRules:
         entry = next((each for each in self.every() if each.id == rule_id), None)
         if entry is None:
             raise NotFound(f"there is no rule {rule_id}", fix="postroom quarantine rules")
-        with self._database.write(org=NOBODY) as session:
-            session.execute(delete(StandingRule).where(StandingRule.id == rule_id))
+        with self._database.write(org=NOBODY) as connection:
+            connection.execute(delete(STANDING_RULE).where(STANDING_RULE.c.id == rule_id))
         return entry
 
     def standing(self, source: str, recipients: Collection[str]) -> dict[str, Standing]:
         """Return what the rules of a source say of these recipients; a recipient without one is not in it."""
         found: dict[str, Standing] = {}
-        rules = select(StandingRule, OrgRow).join(OrgRow, OrgRow.id == StandingRule.org_id)
-        with self._database.read(source=source) as session:
+        columns = (STANDING_RULE.c.id.label("rule_id"), STANDING_RULE.c.recipient, *ORG.c)
+        rules = select(*columns).join(ORG, ORG.c.id == STANDING_RULE.c.org_id)
+        with self._database.read(source=source) as connection:
             for piece in pieces(sorted(recipients)):
-                mine = (StandingRule.source_name == source, StandingRule.recipient.in_(piece))
-                for rule, org in session.execute(rules.where(*mine)):
-                    of_rule = Org(org.id, org.slug, tuple(org.allow_from), org.suspended_at is not None)
-                    found[rule.recipient] = Standing(rule.id, of_rule)
+                mine = (STANDING_RULE.c.source_name == source, STANDING_RULE.c.recipient.in_(piece))
+                for row in connection.execute(rules.where(*mine)):
+                    of_rule = Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
+                    found[row.recipient] = Standing(row.rule_id, of_rule)
         return found

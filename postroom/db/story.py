@@ -8,17 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, select
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Outbox, Quarantine, Sighting, Work
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.machinery import OUTBOX, QUARANTINE, SIGHTING, WORK
 from postroom.db.orgs import OrgEntry
 from postroom.db.reading import OUT_OF_QUARANTINE
 from postroom.db.reading_messages import MessageView
 from postroom.db.scopes import acting_for
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from postroom.db.values import WorkState
 
 
@@ -111,65 +110,65 @@ class Story:
 
 def story(database: Database, org: OrgEntry, message: MessageView) -> Story:
     """Return the story of one of the org's messages, as one state of the database has it."""
-    with database.read(org=org.id) as session:
-        rows = _sightings(session, org, message)
-        held = _held(session, org, rows)
+    with database.read(org=org.id) as connection:
+        rows = _sightings(connection, org, message)
+        held = _held(connection, org, rows)
         return Story(
             message=message,
-            work=_work(session, org, message),
-            copies=_copies(session, rows, held),
-            parts=_parts(session, org, message),
-            announcements=_announcements(session, org, message),
-            first_of_its_id=_first_of_its_id(session, org, message),
+            work=_work(connection, org, message),
+            copies=_copies(connection, rows, held),
+            parts=_parts(connection, org, message),
+            announcements=_announcements(connection, org, message),
+            first_of_its_id=_first_of_its_id(connection, org, message),
             held=held,
         )
 
 
-def _work(session: Session, org: OrgEntry, message: MessageView) -> Pending | None:
-    its_own = (Work.org_id == org.id, Work.message_id == message.id)
-    row = session.scalars(select(Work).where(*its_own)).first()
+def _work(connection: Connection, org: OrgEntry, message: MessageView) -> Pending | None:
+    its_own = (WORK.c.org_id == org.id, WORK.c.message_id == message.id)
+    row = connection.execute(select(WORK).where(*its_own)).first()
     return Pending(**{name: getattr(row, name) for name in Pending.__slots__}) if row else None
 
 
-def _sightings(session: Session, org: OrgEntry, message: MessageView) -> list[Sighting]:
-    mine = (Sighting.org_id == org.id, Sighting.message_id == message.id)
-    return list(session.scalars(select(Sighting).where(*mine)))
+def _sightings(connection: Connection, org: OrgEntry, message: MessageView) -> list[Row[Any]]:
+    mine = (SIGHTING.c.org_id == org.id, SIGHTING.c.message_id == message.id)
+    return list(connection.execute(select(SIGHTING).where(*mine)))
 
 
-def _held(session: Session, org: OrgEntry, rows: Sequence[Sighting]) -> Held | None:
+def _held(connection: Connection, org: OrgEntry, rows: Sequence[Row[Any]]) -> Held | None:
     """Return the entry that a person gave the message out of: the copy that came so carries its id."""
     for row in rows:
         word, _, entry_id = row.file_name.partition(OUT_OF_QUARANTINE)
         if word or not entry_id.isdecimal():
             continue
-        given = (Quarantine.assigned_org_id == org.id, Quarantine.id == int(entry_id))
-        entry = session.scalars(select(Quarantine).where(*given)).first()
+        given = (QUARANTINE.c.assigned_org_id == org.id, QUARANTINE.c.id == int(entry_id))
+        entry = connection.execute(select(QUARANTINE).where(*given)).first()
         if entry:
             return Held(entry.id, entry.reason, entry.resolved_at)
     return None
 
 
-def _copies(session: Session, rows: Sequence[Sighting], held: Held | None) -> list[CopySeen]:
+def _copies(connection: Connection, rows: Sequence[Row[Any]], held: Held | None) -> list[CopySeen]:
     """Return the copies in the order they were met, those among them that went to quarantine first."""
     copies = list(rows)
     if held:
-        nobodys = select(Sighting).where(Sighting.org_id == NOBODY, Sighting.quarantine_id == held.id)
-        with acting_for(session, NOBODY):
-            copies += session.scalars(nobodys)
+        nobodys = select(SIGHTING).where(SIGHTING.c.org_id == NOBODY, SIGHTING.c.quarantine_id == held.id)
+        with acting_for(connection, NOBODY):
+            copies += connection.execute(nobodys)
     copies.sort(key=lambda row: row.id)
     names = CopySeen.__slots__
     return [CopySeen(**{name: getattr(row, name) for name in names}) for row in copies]
 
 
-def _parts(session: Session, org: OrgEntry, message: MessageView) -> list[PartLine]:
-    of_it = (Document.org_id == org.id, Document.message_id == message.id)
-    kept = select(Document.part_path, Document.id).where(*of_it)
-    documents = dict(session.execute(kept).all())
+def _parts(connection: Connection, org: OrgEntry, message: MessageView) -> list[PartLine]:
+    of_it = (DOCUMENT.c.org_id == org.id, DOCUMENT.c.message_id == message.id)
+    kept = select(DOCUMENT.c.part_path, DOCUMENT.c.id).where(*of_it)
+    documents = dict(connection.execute(kept).all())
     names = [name for name in PartLine.__slots__ if name != "document"]
-    mine = (Part.org_id == org.id, Part.message_id == message.id)
+    mine = (PART.c.org_id == org.id, PART.c.message_id == message.id)
     lines = [
         PartLine(document=documents.get(row.path), **{name: getattr(row, name) for name in names})
-        for row in session.scalars(select(Part).where(*mine))
+        for row in connection.execute(select(PART).where(*mine))
     ]
     return sorted(lines, key=lambda line: _in_order(line.path))
 
@@ -178,18 +177,20 @@ def _in_order(path: str) -> tuple[int, ...]:
     return tuple(int(step) for step in path.split(".") if step.isdecimal())
 
 
-def _announcements(session: Session, org: OrgEntry, message: MessageView) -> list[Told]:
-    mine = (Outbox.org_id == org.id, Outbox.message_id == message.id)
+def _announcements(connection: Connection, org: OrgEntry, message: MessageView) -> list[Told]:
+    mine = (OUTBOX.c.org_id == org.id, OUTBOX.c.message_id == message.id)
     names = [name for name in Told.__slots__ if name != "error"]
     return [
         Told(error=row.error_json, **{name: getattr(row, name) for name in names})
-        for row in session.scalars(select(Outbox).where(*mine).order_by(Outbox.created_at, Outbox.id))
+        for row in connection.execute(select(OUTBOX).where(*mine).order_by(OUTBOX.c.created_at, OUTBOX.c.id))
     ]
 
 
-def _first_of_its_id(session: Session, org: OrgEntry, message: MessageView) -> UUID | None:
+def _first_of_its_id(connection: Connection, org: OrgEntry, message: MessageView) -> UUID | None:
     if not message.conflict:
         return None
     wanted = message.source_message_id.rpartition("#")[0]
-    same = (InboundMessage.org_id == org.id, InboundMessage.source == message.source)
-    return session.scalar(select(InboundMessage.id).where(*same, InboundMessage.source_message_id == wanted))
+    same = (INBOUND_MESSAGE.c.org_id == org.id, INBOUND_MESSAGE.c.source == message.source)
+    return connection.scalar(
+        select(INBOUND_MESSAGE.c.id).where(*same, INBOUND_MESSAGE.c.source_message_id == wanted)
+    )

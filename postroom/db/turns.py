@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
 from postroom.db.leases import lease_of_source
-from postroom.db.machinery import Lease, Turn
+from postroom.db.machinery import LEASE, TURN
 
 Dispatch = Callable[[Any, str], object]
 
@@ -23,31 +23,35 @@ class SqlTurns:
         self._database = database
 
     def enrol(self, sources: Collection[str], now: datetime) -> None:
-        with self._database.write() as session:
+        with self._database.write() as connection:
             for name in sorted(sources):
-                insert_missing(session, Turn, {"source_name": name, "due_at": now})
+                insert_missing(connection, TURN, {"source_name": name, "due_at": now})
 
     def claim(
         self, seconds: Mapping[str, float], now: datetime, *, limit: int, dispatch: Dispatch
     ) -> list[str]:
-        with self._database.write() as session:
+        with self._database.write() as connection:
             polled_now = exists().where(
-                Lease.name == lease_of_source(Turn.source_name), Lease.leased_until > now
+                LEASE.c.name == lease_of_source(TURN.c.source_name), LEASE.c.leased_until > now
             )
             due = (
-                select(Turn)
-                .where(Turn.source_name.in_(seconds), Turn.due_at <= now, ~polled_now)
-                .order_by(Turn.due_at, Turn.source_name)
+                select(TURN.c.source_name)
+                .where(TURN.c.source_name.in_(seconds), TURN.c.due_at <= now, ~polled_now)
+                .order_by(TURN.c.due_at, TURN.c.source_name)
                 .limit(limit)
-                .with_for_update(skip_locked=True, of=Turn)
+                .with_for_update(skip_locked=True, of=TURN)
             )
-            turns = session.scalars(due).all()
-            connection = session.connection().connection.driver_connection
-            for turn in turns:
-                turn.due_at = now + timedelta(seconds=seconds[turn.source_name])
-                dispatch(connection, turn.source_name)
-            return [turn.source_name for turn in turns]
+            names = [str(name) for name in connection.scalars(due)]
+            driver = connection.connection.driver_connection
+            for name in names:
+                _put(connection, name, now + timedelta(seconds=seconds[name]))
+                dispatch(driver, name)
+            return names
 
     def put(self, source: str, due_at: datetime) -> None:
-        with self._database.write() as session:
-            session.execute(update(Turn).where(Turn.source_name == source).values(due_at=due_at))
+        with self._database.write() as connection:
+            _put(connection, source, due_at)
+
+
+def _put(connection: Connection, source: str, due_at: datetime) -> None:
+    connection.execute(update(TURN).where(TURN.c.source_name == source).values(due_at=due_at))

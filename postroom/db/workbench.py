@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, Update, bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, Select, Update, bindparam, select, update
 
 from postroom.core.lifecycle import Status
-from postroom.db.advancing import RowId, advance
+from postroom.db.advancing import RowId, advance, message_of
 from postroom.db.engine import Database
 from postroom.db.fair_share import Leased, OrgRing
 from postroom.db.finishing import (
@@ -25,10 +24,10 @@ from postroom.db.finishing import (
     still_theirs,
     tokens_of,
 )
-from postroom.db.machinery import Outbox, Work
-from postroom.db.models import InboundMessage
+from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.outcomes import Extracted
 from postroom.db.scopes import acting_for
+from postroom.db.tables import INBOUND_MESSAGE
 from postroom.db.values import Claim, Owed, WorkState
 from postroom.errors import LeaseLost
 
@@ -44,110 +43,116 @@ class SqlWorkbench:
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float, now: datetime) -> None:
         until = now + timedelta(seconds=lease_seconds)
-        with self._database.write(lasts=False) as session:
-            keep(session, claims, until)
+        with self._database.write(lasts=False) as connection:
+            keep(connection, claims, until)
 
     def finish(self, extracted: Sequence[Extracted], now: datetime) -> Mapping[UUID, int]:
-        with self._database.write() as session:
-            return finish(session, extracted, now)
+        with self._database.write() as connection:
+            return finish(connection, extracted, now)
 
     def put_back(self, claim: Claim, now: datetime, *, pause_seconds: float) -> None:
         due_at = now + timedelta(seconds=pause_seconds)
-        with self._database.write(org=claim.org_id) as session:
-            _reopen(session, claim, due_at)
-            session.execute(_message(claim).values(next_attempt_at=due_at, updated_at=now))
+        with self._database.write(org=claim.org_id) as connection:
+            _reopen(connection, claim, due_at)
+            connection.execute(_message(claim).values(next_attempt_at=due_at, updated_at=now))
 
     def attempt_failed(
         self, claim: Claim, error: Mapping[str, Any], now: datetime, *, retry_at: datetime | None
     ) -> None:
-        with self._database.write(org=claim.org_id) as session:
+        with self._database.write(org=claim.org_id) as connection:
             facts: dict[str, Any] = {"attempts": claim.attempts + 1, "updated_at": now}
-            facts |= {"next_attempt_at": retry_at, "error_json": _with_history(session, claim, error)}
+            facts |= {"next_attempt_at": retry_at, "error_json": _with_history(connection, claim, error)}
             if retry_at is not None:
-                _reopen(session, claim, retry_at)
-                session.execute(_message(claim).values(**facts))
+                _reopen(connection, claim, retry_at)
+                connection.execute(_message(claim).values(**facts))
                 return
-            require_ours(session, claim)
-            if not advance(session, _row(claim), Status.STORED, Status.FAILED, **facts):
+            require_ours(connection, claim)
+            if not advance(connection, _row(claim), Status.STORED, Status.FAILED, **facts):
                 raise LeaseLost(f"message {claim.message_id} is no longer stored")
-            owe(session, [owed(claim.org_id, claim.message_id, "message.failed", now)])
+            owe(connection, [owed(claim.org_id, claim.message_id, "message.failed", now)])
             ended = [claim.message_id]
-            close_or_owe(session, ended, still_owed(session, claim.org_id, ended))
+            close_or_owe(connection, ended, still_owed(connection, claim.org_id, ended))
 
     def died_over(self, claim: Claim) -> None:
-        with self._database.write(org=claim.org_id) as session:
-            require_ours(session, claim, **_dead())
+        with self._database.write(org=claim.org_id) as connection:
+            require_ours(connection, claim, **_dead())
 
     def rescue(self, now: datetime) -> int:
-        with self._database.write() as session:
-            stalled = (Work.leased_until.is_not(None), Work.leased_until <= now)
-            freed = session.execute(update(Work).where(*stalled).values(_dead()).returning(Work.message_id))
+        with self._database.write() as connection:
+            stalled = (WORK.c.leased_until.is_not(None), WORK.c.leased_until <= now)
+            freed = connection.execute(
+                update(WORK).where(*stalled).values(_dead()).returning(WORK.c.message_id)
+            )
             return len(freed.all())
 
     def pull_in(self, latest: datetime, now: datetime) -> int:
-        with self._database.write() as session:
+        with self._database.write() as connection:
             # The states are named for the index, so that a long backlog is not read through.
-            far_ahead = (Work.state.in_(list(WorkState)), Work.due_at > latest, Work.holder.is_(None))
-            pulled = session.execute(update(Work).where(*far_ahead).values(due_at=now).returning(Work.org_id))
+            far_ahead = (WORK.c.state.in_(list(WorkState)), WORK.c.due_at > latest, WORK.c.holder.is_(None))
+            pulled = connection.execute(
+                update(WORK).where(*far_ahead).values(due_at=now).returning(WORK.c.org_id)
+            )
             orgs = pulled.scalars().all()
             for org_id in set(orgs):
-                with acting_for(session, org_id):
+                with acting_for(connection, org_id):
                     owed_late = (
-                        Outbox.org_id == org_id,
-                        Outbox.announced_at.is_(None),
-                        Outbox.due_at > latest,
+                        OUTBOX.c.org_id == org_id,
+                        OUTBOX.c.announced_at.is_(None),
+                        OUTBOX.c.due_at > latest,
                     )
-                    session.execute(update(Outbox).where(*owed_late).values(due_at=now))
+                    connection.execute(update(OUTBOX).where(*owed_late).values(due_at=now))
             return len(orgs)
 
 
-def keep(session: Session, held: Sequence[Claim | Owed], until: datetime) -> None:
+def keep(connection: Connection, held: Sequence[Claim | Owed], until: datetime) -> None:
     """Let those of the claims that are still ours last until then; what is finished is nobody's."""
-    session.connection().execute(_lasting_until(), {**tokens_of(held), "until": until})
+    connection.execute(_lasting_until(), {**tokens_of(held), "until": until})
 
 
 @cache
 def _lasting_until() -> Update:
-    work = cast("Table", Work.__table__)
+    work = WORK
     ours = update(work).where(*still_theirs(), work.c.holder.is_not(None))
     return ours.values(leased_until=bindparam("until"))
 
 
-def require_ours(session: Session, held: Claim | Owed, **changes: Any) -> None:
+def require_ours(connection: Connection, held: Claim | Owed, **changes: Any) -> None:
     """Change the work row of a claim that is still ours; the caller's transaction then holds it.
 
     Raises LeaseLost.
     """
-    ours = (Work.org_id == held.org_id, Work.message_id == held.message_id, Work.token == held.token)
-    touched = update(Work).where(*ours).values(changes or {"holder": Work.holder}).returning(Work.message_id)
-    if session.execute(touched).scalar_one_or_none() is None:
+    ours = (WORK.c.org_id == held.org_id, WORK.c.message_id == held.message_id, WORK.c.token == held.token)
+    touched = (
+        update(WORK).where(*ours).values(changes or {"holder": WORK.c.holder}).returning(WORK.c.message_id)
+    )
+    if connection.execute(touched).scalar_one_or_none() is None:
         raise LeaseLost(f"message {held.message_id} went to another worker")
 
 
 def _dead() -> dict[str, Any]:
     """Return what changes in a work row whose holder died: whoever it was is shut out."""
-    return {"holder": None, "leased_until": None, "token": Work.token + 1, "deaths": Work.deaths + 1}
+    return {"holder": None, "leased_until": None, "token": WORK.c.token + 1, "deaths": WORK.c.deaths + 1}
 
 
-def _reopen(session: Session, claim: Claim, due_at: datetime) -> None:
-    require_ours(session, claim, due_at=due_at, holder=None, leased_until=None)
+def _reopen(connection: Connection, claim: Claim, due_at: datetime) -> None:
+    require_ours(connection, claim, due_at=due_at, holder=None, leased_until=None)
 
 
 def _row(claim: Claim) -> RowId:
     return claim.org_id, claim.message_id
 
 
-def _claims(session: Session, org_id: UUID, some: Sequence[Leased], slug: str) -> list[Claim]:
-    """Return the claims of messages of one org, which the session acts for; in the order of their ids."""
+def _claims(connection: Connection, org_id: UUID, some: Sequence[Leased], slug: str) -> list[Claim]:
+    """Return the claims of messages of one org, which the connection acts for; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
-    messages = session.connection().execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
+    messages = connection.execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
     return [_claim(slug, message, by_id[message.id]) for message in messages]
 
 
 @cache
 def _claimed() -> Select[Any]:
     """Return the query for what a claim needs; made once, for making it costs more than running it."""
-    message = cast("Table", InboundMessage.__table__).c
+    message = INBOUND_MESSAGE.c
     needed = (message.org_id, message.id, message.source_message_id, message.raw_key, message.raw_sha256)
     mine = (message.org_id == bindparam("org"), message.id.in_(bindparam("ids", expanding=True)))
     return select(*needed, message.size_bytes, message.attempts).where(*mine).order_by(message.id)
@@ -170,15 +175,15 @@ def _claim(slug: str, message: Row[Any], work: Leased) -> Claim:
 
 
 def _message(claim: Claim) -> Any:
-    return update(InboundMessage).where(
-        InboundMessage.org_id == claim.org_id, InboundMessage.id == claim.message_id
+    return update(INBOUND_MESSAGE).where(
+        INBOUND_MESSAGE.c.org_id == claim.org_id, INBOUND_MESSAGE.c.id == claim.message_id
     )
 
 
-def _with_history(session: Session, claim: Claim, error: Mapping[str, Any]) -> dict[str, Any]:
+def _with_history(connection: Connection, claim: Claim, error: Mapping[str, Any]) -> dict[str, Any]:
     """Return the newest error with the earlier ones behind it, for `explain`."""
-    return {**error, "attempts": [*_history(session, claim), dict(error)]}
+    return {**error, "attempts": [*_history(connection, claim), dict(error)]}
 
 
-def _history(session: Session, claim: Claim) -> list[Any]:
-    return failed_attempts(session.get_one(InboundMessage, _row(claim)).error_json)
+def _history(connection: Connection, claim: Claim) -> list[Any]:
+    return failed_attempts(connection.execute(message_of(_row(claim))).one().error_json)

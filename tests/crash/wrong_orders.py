@@ -73,7 +73,7 @@ def parsed_too_soon() -> None:
     from sqlalchemy import update  # noqa: PLC0415  (only where it is sabotaged)
 
     from postroom.core.lifecycle import Status  # noqa: PLC0415  (as above)
-    from postroom.db.models import InboundMessage  # noqa: PLC0415  (as above)
+    from postroom.db.tables import INBOUND_MESSAGE  # noqa: PLC0415  (as above)
     from postroom.db.workbench import SqlWorkbench  # noqa: PLC0415  (as above)
 
     honest = SqlWorkbench.claim
@@ -81,9 +81,9 @@ def parsed_too_soon() -> None:
     def claim(self: Any, **how: Any) -> Any:
         claims = honest(self, **how)
         for each, status in product(claims, (Status.PARSED, Status.STORED)):
-            with self._database.write(org=each.org_id) as session:
-                this = (InboundMessage.org_id == each.org_id, InboundMessage.id == each.message_id)
-                session.execute(update(InboundMessage).where(*this).values(status=status))
+            with self._database.write(org=each.org_id) as connection:
+                this = (INBOUND_MESSAGE.c.org_id == each.org_id, INBOUND_MESSAGE.c.id == each.message_id)
+                connection.execute(update(INBOUND_MESSAGE).where(*this).values(status=status))
         return claims
 
     setattr(SqlWorkbench, "claim", claim)  # noqa: B010  (mypy refuses the plain assignment)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 
 from postroom.app.compose import App, open_app
 from postroom.config.load import load
-from postroom.db.machinery import Outbox, Sighting, Work
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.machinery import OUTBOX, SIGHTING, WORK
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from tests.command import ENVIRONMENT, postroom
 from tests.databases import every_row, furnish
 from tests.servers.dovecot import PASSWORD, Dovecot
@@ -82,9 +82,9 @@ def test_what_a_mailbox_holds_adds_up_whether_taken_or_waiting_or_too_old(desk: 
 def test_a_mail_behind_the_cursor_that_has_no_row_is_named_and_taken_by_a_repair(desk: Desk) -> None:
     desk.deliver(1, 2)
     postroom(desk.config, "fetch", "--once")
-    with desk.app() as app, every_row(app.database) as session:
-        for table in (Outbox, Document, Part, Work, Sighting, InboundMessage):
-            session.execute(delete(table))
+    with desk.app() as app, every_row(app.database) as connection:
+        for table in (OUTBOX, DOCUMENT, PART, WORK, SIGHTING, INBOUND_MESSAGE):
+            connection.execute(delete(table))
 
     found = desk.audit(answer=1)
     repaired = desk.audit("--repair")
@@ -106,8 +106,8 @@ def test_a_mail_behind_the_cursor_that_has_no_row_is_named_and_taken_by_a_repair
 def test_a_raw_mail_that_the_archive_spoilt_is_brought_back_from_its_mailbox(desk: Desk) -> None:
     desk.deliver(1)
     postroom(desk.config, "fetch", "--once")
-    with desk.app() as app, every_row(app.database) as session:
-        key = session.scalars(select(InboundMessage.raw_key)).one()
+    with desk.app() as app, every_row(app.database) as connection:
+        key = connection.scalars(select(INBOUND_MESSAGE.c.raw_key)).one()
         app.store.put(str(key), b"other bytes")
 
     found, repaired, after = desk.audit(answer=1), desk.audit("--repair"), desk.audit()

@@ -13,11 +13,12 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
 from postroom.db.leases import SqlLeases, lease_of_source
-from postroom.db.machinery import Turn
+from postroom.db.machinery import TURN
 from postroom.db.turns import SqlTurns
 from postroom.errors import LeaseLost
 from postroom.jobs.cluster import ClusterRunner
@@ -49,14 +50,14 @@ def room(database_url: str, open_postroom: Callable[..., Postroom]) -> Postroom:
 
 def jobs_of(database: Database) -> list[tuple[str, str, dict[str, Any]]]:
     """Return lane, state and arguments of every job that there is."""
-    with database.read() as session:
+    with database.read() as connection:
         asked = "SELECT task_name, status, args FROM procrastinate_jobs ORDER BY id"
-        return [tuple(row) for row in session.connection().exec_driver_sql(asked)]
+        return [tuple(row) for row in connection.exec_driver_sql(asked)]
 
 
 def defer(database: Database, lane: str, once: str | None = None, **args: str) -> bool:
-    with database.write() as session:
-        return Jobs().defer(session.connection().connection.driver_connection, lane, once, **args)
+    with database.write() as connection:
+        return Jobs().defer(connection.connection.driver_connection, lane, once, **args)
 
 
 def noting(sources: list[str]) -> Callable[..., None]:
@@ -113,8 +114,8 @@ def host(
 
 
 def test_a_job_is_there_when_its_transaction_is_committed_and_only_then(database: Database) -> None:
-    with suppress(ZeroDivisionError), database.write() as session:
-        Jobs().defer(session.connection().connection.driver_connection, EXTRACT)
+    with suppress(ZeroDivisionError), database.write() as connection:
+        Jobs().defer(connection.connection.driver_connection, EXTRACT)
         raise ZeroDivisionError
     rolled_back = jobs_of(database)
 
@@ -134,11 +135,12 @@ def test_a_batch_and_its_job_are_committed_together(room: Postroom) -> None:
 
 
 def test_a_second_job_where_one_waits_is_refused_and_the_transaction_goes_on(database: Database) -> None:
-    with database.write() as session:
-        connection, jobs = session.connection().connection.driver_connection, Jobs()
-        first = jobs.defer(connection, "poll", "poll:orders", source="orders")
-        second = jobs.defer(connection, "poll", "poll:orders", source="orders")
-        session.add(Turn(source_name="orders", due_at=datetime(2025, 3, 4, tzinfo=UTC)))
+    with database.write() as connection:
+        driver, jobs = connection.connection.driver_connection, Jobs()
+        first = jobs.defer(driver, "poll", "poll:orders", source="orders")
+        second = jobs.defer(driver, "poll", "poll:orders", source="orders")
+        due_at = datetime(2025, 3, 4, tzinfo=UTC)
+        connection.execute(insert(TURN).values(source_name="orders", due_at=due_at))
 
     assert (first, second) == (True, False)
     assert jobs_of(database) == [("poll", "todo", {"source": "orders"})]
@@ -158,11 +160,11 @@ def test_the_job_of_a_host_that_shows_no_life_is_swept_up_and_made_up_for(databa
     dead = (
         "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute') RETURNING id"
     )
-    with database.write() as session:
-        (worker,) = session.connection().exec_driver_sql(dead).one()
+    with database.write() as connection:
+        (worker,) = connection.exec_driver_sql(dead).one()
     defer(database, "poll", source="orders")
-    with database.write() as session:
-        session.connection().exec_driver_sql(
+    with database.write() as connection:
+        connection.exec_driver_sql(
             "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", (worker,)
         )
 
@@ -248,7 +250,7 @@ def test_a_mailbox_that_fails_rests_for_all_hosts(room: Postroom, log: io.String
         second.wake("poll:orders")
         wait_until(lambda: log.getvalue().count("next poll put off") == 2, "the second failure", 30)
 
-    assert [turn.due_at - room.clock() for turn in room.rows(Turn)] == [timedelta(seconds=240)]
+    assert [turn.due_at - room.clock() for turn in room.rows(TURN)] == [timedelta(seconds=240)]
     assert room.house.book.failures("orders") == 2
 
 

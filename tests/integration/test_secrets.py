@@ -114,11 +114,11 @@ class Desk:
         loaded = load(
             self.config, environ=ENVIRONMENT, cwd=self.folder, home=self.folder, is_root=False, secrets="own"
         )
-        with open_app(loaded.settings) as app, every_row(app.database) as session:
+        with open_app(loaded.settings) as app, every_row(app.database) as connection:
             tables = MetaData()
-            tables.reflect(session.connection())
+            tables.reflect(connection)
             for table in tables.sorted_tables:
-                rows = session.execute(select(table)).all()
+                rows = connection.execute(select(table)).all()
                 found += self.leaked(f"the table {table.name}", repr(rows))
         return found
 

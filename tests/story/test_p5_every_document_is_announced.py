@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
-from postroom.db.machinery import Outbox
+from postroom.db.machinery import OUTBOX
 from tests.house import PDF, Postroom, sha256
 from tests.mailbox import mail
 
 
-def owed(postroom: Postroom) -> list[Outbox]:
-    return [row for row in postroom.rows(Outbox, Outbox.id) if row.announced_at is None]
+def owed(postroom: Postroom) -> list[Row[Any]]:
+    return [row for row in postroom.rows(OUTBOX, OUTBOX.c.id) if row.announced_at is None]
 
 
 def test_a_document_is_announced_with_what_the_next_system_needs(postroom: Postroom) -> None:

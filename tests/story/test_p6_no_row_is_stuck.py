@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from sqlalchemy import Row
 
 from postroom.db.inbox import replay
 from postroom.db.leases import SqlLeases
-from postroom.db.models import InboundMessage
 from postroom.db.outcomes import Extracted
 from postroom.db.values import LedgerPart
 from postroom.errors import DatabaseUnavailable, StoreUnavailable
@@ -217,9 +219,9 @@ def test_a_database_outage_leaves_every_claim_to_be_taken_up_again(postroom: Pos
     assert postroom.statuses() == ["parsed"]
 
 
-def replay_of(postroom: Postroom, message: InboundMessage) -> bool:
-    with postroom.database.write(org=message.org_id) as session:
-        return replay(session, (message.org_id, message.id), message.status, postroom.clock())
+def replay_of(postroom: Postroom, message: Row[Any]) -> bool:
+    with postroom.database.write(org=message.org_id) as connection:
+        return replay(connection, (message.org_id, message.id), message.status, postroom.clock())
 
 
 def part(path: str, sha256: str) -> LedgerPart:

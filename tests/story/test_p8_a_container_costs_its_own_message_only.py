@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from postroom.core.limits import DEFAULT_LIMITS
-from postroom.db.models import Part
+from postroom.db.tables import PART
 from tests.containers import Packed, endless, winmail
 from tests.house import PDF, Postroom
 from tests.mailbox import mail
@@ -24,7 +24,7 @@ Open = Callable[..., Postroom]
 
 def ledger(postroom: Postroom) -> dict[str, tuple[bool, str]]:
     """Return path → kept and reason of all parts of the only message."""
-    return {part.path: (part.kept, part.reason) for part in postroom.rows(Part, Part.path)}
+    return {part.path: (part.kept, part.reason) for part in postroom.rows(PART, PART.c.path)}
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def test_what_is_in_a_winmail_becomes_documents(postroom: Postroom) -> None:
     ]
     assert ledger(postroom)["2"] == (False, "container")
     assert ledger(postroom)["2.2"] == (False, "container")
-    assert all(part.sha256 for part in postroom.rows(Part, Part.path))
+    assert all(part.sha256 for part in postroom.rows(PART, PART.c.path))
 
 
 def test_a_deadly_container_costs_its_message_an_attempt_and_no_other(open_postroom: Open) -> None:

@@ -30,8 +30,8 @@ CREATE TRIGGER refuse BEFORE INSERT ON quarantine FOR EACH ROW EXECUTE FUNCTION 
 def picky(tmp_path: Path, postgres: Postgres) -> Iterator[Postroom]:
     """Yield a postroom whose database refuses one subject wherever it is to be written."""
     room = Postroom(tmp_path, database_url=fresh_postgres(postgres))
-    with room.database.write() as session:
-        session.connection().exec_driver_sql(TRIGGER)
+    with room.database.write() as connection:
+        connection.exec_driver_sql(TRIGGER)
     yield room
     room.database.close()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from alembic import context
 
 from postroom.db import machinery
-from postroom.db.models import Base
+from postroom.db.tables import METADATA
 
-assert machinery.Work.metadata is Base.metadata  # noqa: S101  (the import is what fills the metadata)
+assert machinery.WORK.metadata is METADATA  # noqa: S101  (the import is what fills the metadata)
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,  # SQLite changes a column by copying its table
 )
 context.run_migrations()

@@ -10,13 +10,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from postroom.core.keys import raw_key
 from postroom.core.places import Place
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
-from postroom.db.models import Base
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outcomes import Extracted
 from postroom.db.values import EMAIL, Claim, Intake, Key, LedgerPart, NewMessage, Seen, Verdict
@@ -176,7 +175,7 @@ class Orders:
         return self.bench.finish([extracted], now).get(claim.message_id)
 
 
-def rows(database: Database, table: type[Base], *order: Any) -> list[Any]:
+def rows(database: Database, table: Table, *order: Any) -> list[Any]:
     """Return all rows of a table."""
-    with every_row(database) as session:
-        return list(session.scalars(select(table).order_by(*order)))
+    with every_row(database) as connection:
+        return list(connection.execute(select(table).order_by(*order)))

@@ -8,24 +8,23 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY, new_id
-from postroom.db.machinery import OAuthToken, Outbox, Quarantine, Sighting, StandingRule
-from postroom.db.models import Base, Document, InboundMessage, Part
+from postroom.db.machinery import OAUTH_TOKEN, OUTBOX, QUARANTINE, SIGHTING, STANDING_RULE
 from postroom.db.scopes import Unfenced
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from postroom.errors import DatabaseRightsMissing
 from tests.contract.db.databases import rows
 
-TABLES: dict[str, type[Base]] = {
-    "inbound_message": InboundMessage,
-    "part": Part,
-    "document": Document,
-    "outbox": Outbox,
-    "sighting": Sighting,
+TABLES: dict[str, Table] = {
+    "inbound_message": INBOUND_MESSAGE,
+    "part": PART,
+    "document": DOCUMENT,
+    "outbox": OUTBOX,
+    "sighting": SIGHTING,
 }
 
 
@@ -42,7 +41,7 @@ class TwoOrgs:
 def only(database: Database, table: str) -> dict[str, Any]:
     """Return the one row of a table by its columns."""
     (row,) = rows(database, TABLES[table])
-    return {column.key: getattr(row, column.key) for column in TABLES[table].__table__.columns}
+    return {column.key: getattr(row, column.key) for column in TABLES[table].columns}
 
 
 def nowhere(values: dict[str, Any]) -> dict[str, Any]:
@@ -51,44 +50,42 @@ def nowhere(values: dict[str, Any]) -> dict[str, Any]:
     return values | strange
 
 
-def identity(table: type[Base], values: dict[str, Any]) -> list[Any]:
+def identity(table: Table, values: dict[str, Any]) -> list[Any]:
     """Return the conditions that name one row, whoever's it is."""
-    return [column == values[column.key] for column in table.__table__.primary_key if column.key != "org_id"]
+    return [column == values[column.key] for column in table.primary_key if column.key != "org_id"]
 
 
-def answer(database: Database, org: UUID | None, act: Callable[[Session], Any]) -> str:
+def answer(database: Database, org: UUID | None, act: Callable[[Connection], Any]) -> str:
     """Return what an org is told when it does that, and undo it: a result, or the kind of the refusal."""
     try:
-        with database.write(org=org) as session:
-            told = repr(act(session))
-            session.rollback()
+        with database.write(org=org) as connection:
+            told = repr(act(connection))
+            connection.rollback()
             return told
     except (Unfenced, IntegrityError, DatabaseRightsMissing) as refusal:
         return type(refusal).__name__
 
 
-def verbs(table: type[Base], org: UUID) -> dict[str, Callable[[dict[str, Any]], Callable[[Session], Any]]]:
+def verbs(table: Table, org: UUID) -> dict[str, Callable[[dict[str, Any]], Callable[[Connection], Any]]]:
     """Return what an org could try with a row that it has heard of."""
-    mine = table.__table__.c.org_id == org
+    mine = table.c.org_id == org
 
-    def found(row: dict[str, Any]) -> Callable[[Session], Any]:
-        return lambda session: session.execute(select(table).where(mine, *identity(table, row))).all()
+    def found(row: dict[str, Any]) -> Callable[[Connection], Any]:
+        return lambda connection: connection.execute(select(table).where(mine, *identity(table, row))).all()
 
-    def changed(row: dict[str, Any]) -> Callable[[Session], Any]:
+    def changed(row: dict[str, Any]) -> Callable[[Connection], Any]:
         change = update(table).where(mine, *identity(table, row)).values(org_id=org)
-        return lambda session: session.execute(change.returning(table.__table__.c.org_id)).all()
+        return lambda connection: connection.execute(change.returning(table.c.org_id)).all()
 
-    def removed(row: dict[str, Any]) -> Callable[[Session], Any]:
-        gone = delete(table).where(mine, *identity(table, row)).returning(table.__table__.c.org_id)
-        return lambda session: session.execute(gone).all()
+    def removed(row: dict[str, Any]) -> Callable[[Connection], Any]:
+        gone = delete(table).where(mine, *identity(table, row)).returning(table.c.org_id)
+        return lambda connection: connection.execute(gone).all()
 
-    def claimed_as_its_own(row: dict[str, Any]) -> Callable[[Session], Any]:
-        return lambda session: (
-            session.connection().execute(insert(table).values(**row | {"org_id": org})).rowcount
-        )
+    def claimed_as_its_own(row: dict[str, Any]) -> Callable[[Connection], Any]:
+        return lambda connection: connection.execute(insert(table).values(**row | {"org_id": org})).rowcount
 
-    def written_for_another(row: dict[str, Any]) -> Callable[[Session], Any]:
-        return lambda session: session.connection().execute(insert(table).values(**row)).rowcount
+    def written_for_another(row: dict[str, Any]) -> Callable[[Connection], Any]:
+        return lambda connection: connection.execute(insert(table).values(**row)).rowcount
 
     return {
         "select": found,
@@ -102,8 +99,8 @@ def verbs(table: type[Base], org: UUID) -> dict[str, Callable[[dict[str, Any]], 
 UNBOUND = ["SELECT * FROM {}", "UPDATE {} SET org_id = org_id", "DELETE FROM {}"]
 
 
-def touch(session: Session, statement: str) -> int:
-    found = session.connection().exec_driver_sql(statement)
+def touch(connection: Connection, statement: str) -> int:
+    found = connection.exec_driver_sql(statement)
     return len(found.all()) if found.returns_rows else found.rowcount
 
 
@@ -118,7 +115,7 @@ def faults(two: TwoOrgs, held: int) -> Iterator[str]:
             of_another = answer(two.database, two.beta, try_it(there))
             if of_another != answer(two.database, two.beta, try_it(nowhere(there))):
                 yield f"{name}: {verb} tells what another org has"
-        if not answer(two.database, two.acme, verbs(table, two.acme)["select"](there)).startswith("[(<"):
+        if not answer(two.database, two.acme, verbs(table, two.acme)["select"](there)).startswith("[(UUID("):
             yield f"{name}: hidden from its org"
         for statement in UNBOUND:
             touched = answer(two.database, two.beta, partial(touch, statement=statement.format(name)))
@@ -141,16 +138,16 @@ def _faults_of_quarantine(two: TwoOrgs, held: int) -> Iterator[str]:
     drop = partial(touch, statement="DELETE FROM quarantine")
     if answer(two.database, two.acme, drop) not in {"0", "Unfenced"}:
         yield "quarantine: an org can change it"
-    mine = select(Quarantine.id).where(Quarantine.source_name == "orders")
-    with two.database.read(source="orders") as session:
-        if list(session.scalars(mine)) != [held]:
+    mine = select(QUARANTINE.c.id).where(QUARANTINE.c.source_name == "orders")
+    with two.database.read(source="orders") as connection:
+        if list(connection.scalars(mine)) != [held]:
             yield "quarantine: hidden from the source that it came by"
 
 
 def _faults_of_tokens(two: TwoOrgs) -> Iterator[str]:
-    mine = select(OAuthToken.source_name).where(OAuthToken.source_name == "orders")
-    with two.database.read(source="orders") as session:
-        if list(session.scalars(mine)) != ["orders"]:
+    mine = select(OAUTH_TOKEN.c.source_name).where(OAUTH_TOKEN.c.source_name == "orders")
+    with two.database.read(source="orders") as connection:
+        if list(connection.scalars(mine)) != ["orders"]:
             yield "oauth_token: hidden from its source"
     for statement in ("SELECT * FROM {}", "UPDATE {} SET sealed = sealed", "DELETE FROM {}"):
         look = partial(touch, statement=statement.format("oauth_token"))
@@ -159,10 +156,10 @@ def _faults_of_tokens(two: TwoOrgs) -> Iterator[str]:
 
 
 def _faults_of_rules(two: TwoOrgs) -> Iterator[str]:
-    mine = select(StandingRule.source_name).where(StandingRule.source_name == "orders")
+    mine = select(STANDING_RULE.c.source_name).where(STANDING_RULE.c.source_name == "orders")
     for scope in ({"source": "orders"}, {"org": NOBODY}):
-        with two.database.read(**scope) as session:
-            if list(session.scalars(mine)) != ["orders"]:
+        with two.database.read(**scope) as connection:
+            if list(connection.scalars(mine)) != ["orders"]:
                 yield f"standing_rule: hidden from {scope}"
     for statement in ("SELECT * FROM {}", "UPDATE {} SET recipient = recipient", "DELETE FROM {}"):
         look = partial(touch, statement=statement.format("standing_rule"))
@@ -172,13 +169,15 @@ def _faults_of_rules(two: TwoOrgs) -> Iterator[str]:
 
 def source_sees(database: Database, source: str) -> list[UUID]:
     """Return whose copies a source sees when it acts for itself."""
-    mine = select(Sighting.org_id).where(Sighting.source_name == source).order_by(Sighting.id)
-    with database.read(source=source) as session:
-        return list(session.scalars(mine))
+    mine = select(SIGHTING.c.org_id).where(SIGHTING.c.source_name == source).order_by(SIGHTING.c.id)
+    with database.read(source=source) as connection:
+        return list(connection.scalars(mine))
 
 
 def quarantined_for(database: Database, org: UUID) -> list[int]:
     """Return the entries of the quarantine that whoever acts for `org` sees."""
-    ids = select(Quarantine.id)
-    with database.read(org=org) as session:
-        return list(session.scalars(ids if org == NOBODY else ids.where(Quarantine.assigned_org_id == org)))
+    ids = select(QUARANTINE.c.id)
+    with database.read(org=org) as connection:
+        return list(
+            connection.scalars(ids if org == NOBODY else ids.where(QUARANTINE.c.assigned_org_id == org))
+        )

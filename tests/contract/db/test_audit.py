@@ -11,9 +11,9 @@ from postroom.core.keys import raw_key
 from postroom.db import audit
 from postroom.db.audit import SqlAudit
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Work
-from postroom.db.models import Document
+from postroom.db.machinery import WORK
 from postroom.db.orgs import SqlDirectory
+from postroom.db.tables import DOCUMENT
 from postroom.db.values import Held, Intake, Verdict
 from tests.contract.db.databases import MORNING, Orders, copy, message, part, rows
 from tests.databases import every_row
@@ -100,8 +100,8 @@ def test_the_quarantine_is_the_book_of_nobody(orders: Orders, books: SqlAudit) -
 def test_what_waits_for_nobody_is_found_and_queued(orders: Orders, books: SqlAudit) -> None:
     ids = orders.commit("<1@x>", "<2@x>", "<3@x>")
     before = list(books.unqueued(orders.acme))
-    with every_row(orders.database) as session:
-        session.execute(delete(Work))
+    with every_row(orders.database) as connection:
+        connection.execute(delete(WORK))
 
     found = list(books.unqueued(orders.acme))
     for each in found:
@@ -116,14 +116,14 @@ def test_an_announcement_that_waits_for_nobody_is_found_and_queued(orders: Order
     (claim,) = orders.claim()
     orders.finish(claim, [part(), part("3")], MORNING)
     before = list(books.untold(orders.acme))
-    with every_row(orders.database) as session:
-        session.execute(delete(Work))
+    with every_row(orders.database) as connection:
+        connection.execute(delete(WORK))
 
     found = list(books.untold(orders.acme))
     books.requeue(orders.acme, found[0], MORNING)
 
     assert (before, found) == ([], [claim.message_id])
-    assert [(work.state.value, work.due_at) for work in rows(orders.database, Work)] == [("owed", MORNING)]
+    assert [(work.state.value, work.due_at) for work in rows(orders.database, WORK)] == [("owed", MORNING)]
 
 
 def test_a_part_that_was_kept_and_is_no_document_is_found(orders: Orders, books: SqlAudit) -> None:
@@ -131,7 +131,7 @@ def test_a_part_that_was_kept_and_is_no_document_is_found(orders: Orders, books:
     (claim,) = orders.claim()
     orders.finish(claim, [part(), part("1", kept=False, object_key=None)], MORNING)
     before = list(books.undocumented(orders.acme))
-    with every_row(orders.database) as session:
-        session.execute(update(Document).values(part_path="9"))
+    with every_row(orders.database) as connection:
+        connection.execute(update(DOCUMENT).values(part_path="9"))
 
     assert (before, list(books.undocumented(orders.acme))) == ([], [claim.message_id])

@@ -21,15 +21,15 @@ def years_ahead(postgres: Postgres) -> Database:
     """Return a database whose clock is far from this machine's: a function stands before the server's."""
     url = postgres.url(postgres.make_database())
     database = open_database(url)
-    with database.write() as session:
-        session.execute(text("CREATE SCHEMA ahead"))
-        session.execute(
+    with database.write() as connection:
+        connection.execute(text("CREATE SCHEMA ahead"))
+        connection.execute(
             text(
                 "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
                 " AS $$ SELECT pg_catalog.clock_timestamp() + interval '1000 days' $$"
             )
         )
-        session.execute(
+        connection.execute(
             text(
                 "ALTER ROLE CURRENT_USER IN DATABASE "
                 + url.rpartition("/")[2]

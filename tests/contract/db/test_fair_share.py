@@ -11,11 +11,11 @@ import pytest
 
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
-from postroom.db.machinery import Outbox, Work
-from postroom.db.models import Document
+from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.outcomes import Extracted, Told
+from postroom.db.tables import DOCUMENT
 from postroom.db.values import Claim, Intake, Owed
 from postroom.db.workbench import SqlWorkbench
 from tests.contract.db.databases import MORNING, message, minutes, part, rows
@@ -137,11 +137,11 @@ def test_messages_of_several_orgs_are_finished_together_each_for_its_own(orgs: O
 
     still_ours = [claim for claim in claims if claim.message_id != again[0].message_id]
     assert counts == {claim.message_id: 2 for claim in still_ours}
-    documents = rows(orgs.database, Document)
+    documents = rows(orgs.database, DOCUMENT)
     assert Counter((document.org_id, document.message_id) for document in documents) == {
         (claim.org_id, claim.message_id): 2 for claim in still_ours
     }
-    assert {(owed.org_id, owed.document_id) for owed in rows(orgs.database, Outbox)} == {
+    assert {(owed.org_id, owed.document_id) for owed in rows(orgs.database, OUTBOX)} == {
         (document.org_id, document.id) for document in documents
     }
 
@@ -156,6 +156,6 @@ def test_what_was_told_to_several_orgs_is_struck_off_together(orgs: Orgs) -> Non
     ours = orgs.outbox.conclude([replace(first, told=()), *others], minutes(11))
 
     assert ours == {each.message_id for each in owed}
-    assert {row.message_id for row in rows(orgs.database, Work)} == {first.owed.message_id}
-    told = {row.message_id for row in rows(orgs.database, Outbox) if row.announced_at == minutes(11)}
+    assert {row.message_id for row in rows(orgs.database, WORK)} == {first.owed.message_id}
+    told = {row.message_id for row in rows(orgs.database, OUTBOX) if row.announced_at == minutes(11)}
     assert told == {each.owed.message_id for each in others}

@@ -28,8 +28,8 @@ class Fenced:
     held: int
 
     def damage(self, order: str) -> None:
-        with self.two.database.write() as session:
-            session.connection().exec_driver_sql(order)
+        with self.two.database.write() as connection:
+            connection.exec_driver_sql(order)
 
     def leaks(self, table: str) -> bool:
         """Return whether the suite notices that a table tells an org what another has, or hides its own."""

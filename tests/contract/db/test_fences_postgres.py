@@ -10,9 +10,9 @@ from sqlalchemy import make_url, select
 
 from postroom.db.engine import Database, open_database
 from postroom.db.fences import grants, require_fences
-from postroom.db.models import InboundMessage
 from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import upgrade
+from postroom.db.tables import INBOUND_MESSAGE
 from postroom.errors import DatabaseLoginRefused, DatabaseRightsMissing, DatabaseRoleUnfit
 from tests.contract.db.databases import MORNING, Orders, part
 from tests.contract.db.fencing import TwoOrgs, faults
@@ -25,9 +25,9 @@ pytestmark = [
 
 
 def run_as_owner(database: Database, *orders: str) -> None:
-    with database.write() as session:
+    with database.write() as connection:
         for order in orders:
-            session.connection().exec_driver_sql(order)
+            connection.exec_driver_sql(order)
 
 
 def as_role(url: str, role: str) -> str:
@@ -59,8 +59,8 @@ def test_the_owner_of_the_tables_is_accepted_and_fenced_like_anybody(orders: Ord
 
     require_fences(orders.database)
 
-    with orders.database.read() as session:
-        assert session.scalars(select(InboundMessage)).all() == []
+    with orders.database.read() as connection:
+        assert connection.execute(select(INBOUND_MESSAGE)).all() == []
 
 
 @pytest.fixture

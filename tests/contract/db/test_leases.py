@@ -91,12 +91,12 @@ def test_an_old_token_is_refused_and_the_newest_is_not(database: Database, lease
     assert old is not None
     assert new is not None
 
-    with database.write() as session:
-        require(session, new, minutes(1))
+    with database.write() as connection:
+        require(connection, new, minutes(1))
         with pytest.raises(LeaseLost):
-            require(session, old, minutes(1))
+            require(connection, old, minutes(1))
         with pytest.raises(LeaseLost):
-            require(session, Fence("never", 1), minutes(1))
+            require(connection, Fence("never", 1), minutes(1))
 
 
 def test_a_new_owner_of_the_house_ends_every_lease_and_claim_at_once(

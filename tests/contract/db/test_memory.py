@@ -10,7 +10,7 @@ import pytest
 from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
-from postroom.db.machinery import SourceState
+from postroom.db.machinery import SOURCE_STATE
 from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.source_book import SqlSourceBook
@@ -184,7 +184,7 @@ def test_the_book_counts_failures_and_forgets_them_after_a_success(database: Dat
     states = []
     for minute, error in enumerate((None, {"code": "E"}, {"code": "E"}, None)):
         book.polled("orders", "imap", minutes(minute), error=error)
-        (state,) = rows(database, SourceState)
+        (state,) = rows(database, SOURCE_STATE)
         states.append((state.failures, state.last_success_at, state.error_json))
 
     assert states == [
@@ -198,7 +198,7 @@ def test_the_book_counts_failures_and_forgets_them_after_a_success(database: Dat
 def test_a_source_that_never_worked_has_no_success(database: Database) -> None:
     SqlSourceBook(database).polled("orders", "imap", MORNING, error={"code": "E"})
 
-    (state,) = rows(database, SourceState)
+    (state,) = rows(database, SOURCE_STATE)
     assert (state.last_success_at, state.last_attempt_at, state.failures) == (None, MORNING, 1)
 
 

@@ -17,18 +17,18 @@ from postroom.db import schema
 from postroom.db.engine import Database, open_database
 from postroom.db.fences import require_fences
 from postroom.db.ids import NOBODY
-from postroom.db.machinery import Outbox, Quarantine, Sighting, Work
+from postroom.db.machinery import OUTBOX, QUARANTINE, SIGHTING, WORK
 from postroom.db.memory import SourceMemory
-from postroom.db.models import Document, InboundMessage, OrgRow, Part
 from postroom.db.orgs import SqlDirectory
 from postroom.db.outbox import SqlOutbox
 from postroom.db.schema import require_head, upgrade
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, ORG, PART
 from postroom.db.workbench import SqlWorkbench
 from tests.contract.db.databases import MORNING, minutes, rows
 
 ACME, BETA = UUID(int=0xA << 124), UUID(int=0xB << 124)
 PARSED, STORED, WAITING = (UUID(int=number << 80) for number in (1, 2, 3))
-DOCUMENT, EVENT = UUID(int=4 << 80), UUID(int=5 << 80)
+DOCUMENT_ID, EVENT = UUID(int=4 << 80), UUID(int=5 << 80)
 SHA = "ab" * 32
 MIGRATIONS = str(Path(schema.__file__).parent / "migrations")
 
@@ -99,11 +99,17 @@ def first_rows() -> Iterator[tuple[str, dict[str, Any]]]:
     part = {"content_type": "application/pdf", "transfer_encoding": "base64", "size_bytes": 9, "kept": True}
     part |= {"org_id": ACME, "message_id": PARSED, "path": "2", "reason": "attachment", "decode_status": "ok"}
     yield "part", part | {"defects": ["odd"]}
-    document = {"id": DOCUMENT, "org_id": ACME, "message_id": PARSED, "part_path": "2", "filename": "po.pdf"}
+    document = {
+        "id": DOCUMENT_ID,
+        "org_id": ACME,
+        "message_id": PARSED,
+        "part_path": "2",
+        "filename": "po.pdf",
+    }
     document |= {"content_type": "application/pdf", "sniffed": "application/pdf", "size_bytes": 9}
     document |= {"sha256": SHA, "object_key": "k", "decode_status": "ok", "created_at": MORNING}
     yield "document", document
-    owed = {"id": EVENT, "org_id": ACME, "message_id": PARSED, "document_id": DOCUMENT, "attempts": 2}
+    owed = {"id": EVENT, "org_id": ACME, "message_id": PARSED, "document_id": DOCUMENT_ID, "attempts": 2}
     yield "outbox", owed | {"event": "document.created", "created_at": MORNING, "due_at": minutes(5)}
     held = {
         "source_name": "orders",
@@ -152,7 +158,7 @@ def test_every_row_is_there_after_the_upgrade(upgraded: Database) -> None:
     require_head(upgraded)
     require_fences(upgraded)
 
-    messages = rows(upgraded, InboundMessage, InboundMessage.id)
+    messages = rows(upgraded, INBOUND_MESSAGE, INBOUND_MESSAGE.c.id)
     assert [(row.org_id, row.id, row.status.value) for row in messages] == [
         (ACME, PARSED, "parsed"),
         (BETA, STORED, "stored"),
@@ -161,17 +167,17 @@ def test_every_row_is_there_after_the_upgrade(upgraded: Database) -> None:
     assert messages[0].subject == "an \N{SNOWMAN} order"
     assert messages[0].error_json == {"code": "E-BUG", "attempts": [{"attempt": 1}]}
     assert messages[0].updated_at == minutes(3)
-    assert [row.allow_from for row in rows(upgraded, OrgRow)] == [["*@x"], ["*@x"]]
-    assert [(row.path, row.defects) for row in rows(upgraded, Part)] == [("2", ["odd"])]
-    assert [(row.id, row.message_id) for row in rows(upgraded, Document)] == [(DOCUMENT, PARSED)]
-    assert [(row.id, row.attempts) for row in rows(upgraded, Outbox)] == [(EVENT, 2)]
-    assert [row.id for row in rows(upgraded, Quarantine)] == [1]
+    assert [row.allow_from for row in rows(upgraded, ORG)] == [["*@x"], ["*@x"]]
+    assert [(row.path, row.defects) for row in rows(upgraded, PART)] == [("2", ["odd"])]
+    assert [(row.id, row.message_id) for row in rows(upgraded, DOCUMENT)] == [(DOCUMENT_ID, PARSED)]
+    assert [(row.id, row.attempts) for row in rows(upgraded, OUTBOX)] == [(EVENT, 2)]
+    assert [row.id for row in rows(upgraded, QUARANTINE)] == [1]
 
 
 def test_copies_keep_their_order_and_those_of_nobody_their_mail(upgraded: Database) -> None:
     found = [
         (row.uid, row.verdict, row.org_id, row.message_id, row.quarantine_id)
-        for row in rows(upgraded, Sighting, Sighting.id)
+        for row in rows(upgraded, SIGHTING, SIGHTING.c.id)
     ]
 
     assert found == [
@@ -185,7 +191,7 @@ def test_copies_keep_their_order_and_those_of_nobody_their_mail(upgraded: Databa
 
 
 def test_the_work_goes_on_where_it_was(upgraded: Database) -> None:
-    waiting = {row.message_id: (row.state.value, row.due_at) for row in rows(upgraded, Work)}
+    waiting = {row.message_id: (row.state.value, row.due_at) for row in rows(upgraded, WORK)}
 
     assert waiting == {
         STORED: ("stored", MORNING),

@@ -98,8 +98,8 @@ def test_nobody_else_reads_or_changes_it(database: Database, scope: dict[str, An
     tokens_of(database).replace(FIRST)
 
     touched = 0
-    with suppress(Unfenced), database.write(**scope) as session:
-        touched = touch(session, statement)
+    with suppress(Unfenced), database.write(**scope) as connection:
+        touched = touch(connection, statement)
 
     assert touched == 0
     assert tokens_of(database).find() == FIRST

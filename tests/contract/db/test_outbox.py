@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from postroom.db.machinery import Outbox, Work
+from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.outbox import SqlOutbox
 from postroom.db.outcomes import Told
 from postroom.db.values import Owed, Untold
@@ -90,7 +90,7 @@ def test_what_was_announced_is_owed_no_more(outbox: SqlOutbox, orders: Orders) -
     outbox.conclude([Told(owed, (owed.announcements[0].event_id,))], minutes(9))
 
     assert names(claim(outbox, 99)) == ["2.pdf", "message.failed"]
-    assert [row.announced_at for row in rows(orders.database, Outbox, Outbox.due_at)] == [
+    assert [row.announced_at for row in rows(orders.database, OUTBOX, OUTBOX.c.due_at)] == [
         minutes(9),
         None,
         None,
@@ -101,7 +101,7 @@ def test_a_message_of_which_all_was_told_is_no_work_any_more(outbox: SqlOutbox, 
     for owed in claim(outbox, 9):
         outbox.conclude([Told(owed, tuple(each.event_id for each in owed.announcements))], minutes(9))
 
-    assert rows(orders.database, Work) == []
+    assert rows(orders.database, WORK) == []
 
 
 def test_a_failed_try_is_counted_and_waits_for_its_time_under_the_same_id(outbox: SqlOutbox) -> None:
@@ -136,4 +136,4 @@ def test_a_late_worker_strikes_nothing_off(outbox: SqlOutbox, orders: Orders) ->
     ours = outbox.conclude([Told(late, (late.announcements[0].event_id,))], minutes(12))
 
     assert ours == set()
-    assert {row.announced_at for row in rows(orders.database, Outbox)} == {None}
+    assert {row.announced_at for row in rows(orders.database, OUTBOX)} == {None}

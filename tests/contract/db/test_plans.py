@@ -56,12 +56,10 @@ def plans(database: Database, act: Callable[[], object]) -> list[str]:
     with listening(database) as asked:
         act()
     found = []
-    with every_row(database) as session:
+    with every_row(database) as connection:
         for statement, parameters, _scope in asked:
             if re.match("SELECT|UPDATE|DELETE", statement):
-                explained = session.connection().exec_driver_sql(
-                    f"EXPLAIN QUERY PLAN {statement}", parameters
-                )
+                explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 found += [str(row[-1]) for row in explained]
     return found
 

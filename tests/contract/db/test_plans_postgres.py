@@ -74,9 +74,9 @@ SHARED: dict[str, Callable[[Orders], object]] = {
 
 
 def fill_much(orders: Orders) -> None:
-    with orders.database.write(org=orders.acme) as session:
+    with orders.database.write(org=orders.acme) as connection:
         for statement in FILL.split(";"):
-            session.execute(text(statement), {"org": orders.acme, "rows": ROWS})
+            connection.execute(text(statement), {"org": orders.acme, "rows": ROWS})
     with orders.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
 
@@ -116,9 +116,9 @@ def test_a_statement_without_an_index_is_noticed(full: Orders) -> None:
 
 def explained(database: Database, statement: str, parameters: Any, scope: Scope) -> list[str]:
     """Return the tables that a statement would read from end to end within that scope."""
-    with database.write() as session:
-        begin_within(session, scope)
+    with database.write() as connection:
+        begin_within(connection, scope)
         one = parameters[0] if isinstance(parameters, list) else parameters  # of many rows, the first
-        answer = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", one)
+        answer = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", one)
         (plan,) = answer.scalar_one()
     return scans(plan["Plan"])

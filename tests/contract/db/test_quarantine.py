@@ -8,7 +8,7 @@ import pytest
 
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
-from postroom.db.machinery import Quarantine
+from postroom.db.machinery import QUARANTINE
 from postroom.db.quarantine import ASSIGNED, HeldMail, SqlQuarantine
 from postroom.db.values import Held, Intake, Verdict
 from postroom.errors import NotFound
@@ -70,7 +70,7 @@ def test_a_mail_is_given_to_one_org_and_to_no_other(
     again = quarantine.choose(2, acme)
     dropped = quarantine.drop(2, minutes(6))
 
-    row = rows(database, Quarantine, Quarantine.id)[1]
+    row = rows(database, QUARANTINE, QUARANTINE.c.id)[1]
     assert (chosen, other, again, dropped) == (True, False, True, False)
     assert (row.state, row.assigned_org_id) == ("assigning", acme)
     assert [mail.id for mail in quarantine.held()] == [1, 2, 3]
@@ -80,7 +80,7 @@ def test_an_assigned_mail_is_held_no_more(quarantine: SqlQuarantine, database: D
     quarantine.choose(2, acme)
     quarantine.assigned(2, minutes(5))
 
-    row = rows(database, Quarantine, Quarantine.id)[1]
+    row = rows(database, QUARANTINE, QUARANTINE.c.id)[1]
     assert (row.state, row.resolved_at, row.assigned_org_id) == ("assigned", minutes(5), acme)
     assert [mail.id for mail in quarantine.held()] == [1, 3]
     assert [mail.id for mail in quarantine.held(state=ASSIGNED)] == [2]

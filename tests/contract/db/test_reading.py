@@ -105,8 +105,8 @@ def test_looking_one_row_up_reads_nothing_else(database: Database) -> None:
 
     assert by_id_span == []
     selects = [(statement, bound) for statement, bound in asked if statement.startswith("SELECT")]
-    with database.read() as session:
-        ask = session.connection().exec_driver_sql
+    with database.read() as connection:
+        ask = connection.exec_driver_sql
         plans = [
             str(row[-1]) for words, bound in selects for row in ask(f"EXPLAIN QUERY PLAN {words}", bound)
         ]

@@ -15,9 +15,9 @@ from sqlalchemy import String, inspect, text
 
 from postroom.db import machinery, schema
 from postroom.db.engine import Database, open_database
-from postroom.db.models import Base
 from postroom.db.orgs import SqlDirectory
 from postroom.db.schema import HEAD, require_head, revision, upgrade
+from postroom.db.tables import METADATA
 from postroom.db.workbench import SqlWorkbench
 from postroom.errors import ConfigFault, DatabaseCorrupt, DatabaseUnavailable, SchemaMismatch
 from tests.contract.db.databases import MORNING, Orders
@@ -48,11 +48,11 @@ def is_ours(name: str | None, _kind: str, _parents: object) -> bool:
 
 
 def test_the_migrations_make_the_tables_that_the_models_say(database: Database) -> None:
-    with database.read() as session:
-        context = MigrationContext.configure(session.connection(), opts={"include_name": is_ours})
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": is_ours})
 
-        assert compare_metadata(context, Base.metadata) == []
-    assert machinery.Work.metadata is Base.metadata
+        assert compare_metadata(context, METADATA) == []
+    assert machinery.WORK.metadata is METADATA
 
 
 def spelled(index: Any) -> tuple[str, list[str], int, str]:
@@ -63,8 +63,8 @@ def spelled(index: Any) -> tuple[str, list[str], int, str]:
 
 def described(database: Database) -> dict[str, object]:
     """Return every table's columns and what binds them, as the database itself tells it."""
-    with database.read() as session:
-        inspector = inspect(session.connection())
+    with database.read() as connection:
+        inspector = inspect(connection)
         return {
             table: {
                 "columns": {(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)},
@@ -82,7 +82,7 @@ def described(database: Database) -> dict[str, object]:
 
 def test_the_migrations_bind_the_tables_as_the_models_do(database: Database, twin_url: str) -> None:
     from_models = open_database(twin_url)
-    Base.metadata.create_all(from_models.engine)
+    METADATA.create_all(from_models.engine)
 
     assert described(database) == described(from_models)
     from_models.close()
@@ -107,8 +107,8 @@ def test_an_empty_database_is_told_apart_and_not_changed_by_looking(empty_url: s
 
 
 def test_a_database_of_a_newer_postroom_is_refused_and_left_alone(database: Database) -> None:
-    with database.write() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     with pytest.raises(SchemaMismatch, match="made by another postroom"):
         upgrade(database)
@@ -183,8 +183,8 @@ def test_an_address_that_is_none_is_a_fault_of_the_config() -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing_behind(orders: Orders) -> None:
-    with suppress(ZeroDivisionError), orders.database.write() as session:
-        session.execute(text("DELETE FROM org"))
+    with suppress(ZeroDivisionError), orders.database.write() as connection:
+        connection.execute(text("DELETE FROM org"))
         raise ZeroDivisionError
 
     assert orders.commit("<1@x>")
@@ -195,8 +195,8 @@ def test_only_what_need_not_last_is_committed_without_a_wait_for_the_disk(tmp_pa
 
     modes = list[object]()
     for lasts in (True, False, True):
-        with database.write(lasts=lasts) as session:
-            modes.append(session.scalar(text("PRAGMA synchronous")))
+        with database.write(lasts=lasts) as connection:
+            modes.append(connection.scalar(text("PRAGMA synchronous")))
     database.close()
 
     assert modes == [2, 1, 2]  # FULL, NORMAL, FULL
@@ -209,8 +209,8 @@ def test_only_what_need_not_last_is_committed_without_a_wait_for_the_disk(tmp_pa
 def test_every_connection_to_sqlite_is_durable_and_strict(tmp_path: Path, pragma: str, value: object) -> None:
     database = open_database(fresh_sqlite(tmp_path))
 
-    with database.read() as session:
-        assert session.scalar(text(f"PRAGMA {pragma}")) == value
+    with database.read() as connection:
+        assert connection.scalar(text(f"PRAGMA {pragma}")) == value
     database.close()
 
 
@@ -229,8 +229,8 @@ def test_every_connection_to_postgresql_is_durable_and_lets_go(
 ) -> None:
     database = open_database(postgres.url(postgres.make_database()))
 
-    with database.read() as session:
-        assert session.scalar(text(f"SHOW {setting}")) == value
+    with database.read() as connection:
+        assert connection.scalar(text(f"SHOW {setting}")) == value
     database.close()
 
 
@@ -239,12 +239,12 @@ def test_what_is_read_from_postgresql_is_one_state_and_nothing_can_be_written(po
     database = open_database(fresh_postgres(postgres))
     directory = SqlDirectory(database)
 
-    with database.read() as session:
-        before = session.scalar(text("SELECT count(*) FROM org"))
+    with database.read() as connection:
+        before = connection.scalar(text("SELECT count(*) FROM org"))
         directory.add("acme", MORNING)
-        after = session.scalar(text("SELECT count(*) FROM org"))
-    with pytest.raises(DatabaseUnavailable, match="read-only"), database.read() as session:
-        session.execute(text("DELETE FROM org"))
+        after = connection.scalar(text("SELECT count(*) FROM org"))
+    with pytest.raises(DatabaseUnavailable, match="read-only"), database.read() as connection:
+        connection.execute(text("DELETE FROM org"))
 
     assert (before, after) == (0, 0)
     database.close()
@@ -285,7 +285,7 @@ BOUNDED = {
 
 
 def test_no_column_that_a_mail_fills_has_a_length(database: Database) -> None:
-    columns = [column for table in Base.metadata.sorted_tables for column in table.columns]
+    columns = [column for table in METADATA.sorted_tables for column in table.columns]
 
     bounded = {
         f"{column.table.name}.{column.name}"

@@ -6,7 +6,7 @@ import pytest
 
 from postroom.core.places import Cursor, Fingerprint
 from postroom.db.engine import Database
-from postroom.db.machinery import Sighting
+from postroom.db.machinery import SIGHTING
 from postroom.db.memory import SourceMemory
 from postroom.db.orgs import SqlDirectory
 from postroom.db.reading_status import oldest_unsettled
@@ -55,7 +55,7 @@ def test_it_is_owed_nothing_and_never_settled(database: Database, orders: Orders
 
     assert orders.inbox.unsettled("orders") == []
     assert oldest_unsettled(database, "orders") is None
-    assert rows(database, Sighting)[0].settled_at is None
+    assert rows(database, SIGHTING)[0].settled_at is None
 
 
 def test_once_it_is_read_it_has_its_verdict_like_any_other(memory: SourceMemory, orders: Orders) -> None:
@@ -64,7 +64,7 @@ def test_once_it_is_read_it_has_its_verdict_like_any_other(memory: SourceMemory,
 
     orders.inbox.commit(Intake([new], seen=[copy(1, key=new.key)]), minutes(2))
 
-    assert [sighting.verdict for sighting in rows(orders.database, Sighting)] == ["accepted"]
+    assert [sighting.verdict for sighting in rows(orders.database, SIGHTING)] == ["accepted"]
     assert memory.unreadable("INBOX", 7) == []
 
 

@@ -50,8 +50,8 @@ def test_a_first_start_loads_no_alembic(tmp_path: Path) -> None:
 
 def test_an_upgrade_loads_nothing_that_only_colours(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/postroom.db")
-    with database.write() as session:
-        session.connection().exec_driver_sql("CREATE TABLE of_somebody_else (id INTEGER)")
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE of_somebody_else (id INTEGER)")
     database.close()
 
     loaded = loaded_by_an_upgrade(tmp_path / "postroom.db")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from postroom.core.lifecycle import Status
 from postroom.db.engine import Database
-from postroom.db.machinery import Outbox, Work
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.outbox import SqlOutbox
 from postroom.db.outcomes import Extracted
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from postroom.db.values import Claim, WorkState
 from postroom.errors import LeaseLost
 from tests.contract.db.databases import MORNING, Orders, message, minutes, part, rows
@@ -80,10 +81,10 @@ def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to
         claim, [text, part("2", defects=("odd",))], minutes(1), defects=("odd",), limits=("parts",)
     )
 
-    (document,) = rows(orders.database, Document)
-    (row,) = rows(orders.database, InboundMessage)
+    (document,) = rows(orders.database, DOCUMENT)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
     ledger = [
-        (line.path, line.kept, line.reason, line.defects) for line in rows(orders.database, Part, Part.path)
+        (line.path, line.kept, line.reason, line.defects) for line in rows(orders.database, PART, PART.c.path)
     ]
     assert documents == 1
     assert (row.defects, row.limits) == (["odd"], ["parts"])
@@ -95,10 +96,10 @@ def test_finishing_writes_ledger_documents_and_announcements_and_leaves_these_to
     )
     assert ledger == [("1", False, "text body", []), ("2", True, "attachment", ["odd"])]
     assert (document.message_id, document.part_path, document.filename) == (row_id, "2", "po.pdf")
-    assert [(owed.event, owed.document_id) for owed in rows(orders.database, Outbox)] == [
+    assert [(owed.event, owed.document_id) for owed in rows(orders.database, OUTBOX)] == [
         ("document.created", document.id)
     ]
-    (work,) = rows(orders.database, Work)
+    (work,) = rows(orders.database, WORK)
     assert (work.state, work.due_at, work.holder) == (WorkState.OWED, minutes(1), None)
 
 
@@ -107,8 +108,8 @@ def test_a_mail_without_documents_is_parsed_too(orders: Orders) -> None:
     (claim,) = orders.claim()
 
     assert orders.finish(claim, [], MORNING) == 0
-    assert rows(orders.database, InboundMessage)[0].status is Status.PARSED
-    assert rows(orders.database, Outbox) + rows(orders.database, Work) == []
+    assert rows(orders.database, INBOUND_MESSAGE)[0].status is Status.PARSED
+    assert rows(orders.database, OUTBOX) + rows(orders.database, WORK) == []
 
 
 def test_a_document_without_a_name_or_a_kind_still_has_both(orders: Orders) -> None:
@@ -117,7 +118,7 @@ def test_a_document_without_a_name_or_a_kind_still_has_both(orders: Orders) -> N
 
     orders.finish(claim, [part(filename=None, filename_original=None, sniffed=None)], MORNING)
 
-    (document,) = rows(orders.database, Document)
+    (document,) = rows(orders.database, DOCUMENT)
     assert (document.filename, document.sniffed) == ("unnamed", "application/octet-stream")
 
 
@@ -130,11 +131,11 @@ def test_a_late_worker_is_shut_out_and_writes_nothing(orders: Orders, late: str)
     with pytest.raises(LeaseLost):
         act(orders, old, late)
 
-    (row,) = rows(orders.database, InboundMessage)
-    (work,) = rows(orders.database, Work)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
+    (work,) = rows(orders.database, WORK)
     assert (row.status, row.attempts, row.error_json) == (Status.STORED, 0, None)
     assert (work.holder, work.token) == ("there", new.token)
-    assert rows(orders.database, Document) + rows(orders.database, Part) + rows(orders.database, Outbox) == []
+    assert rows(orders.database, DOCUMENT) + rows(orders.database, PART) + rows(orders.database, OUTBOX) == []
 
 
 def act(orders: Orders, claim: Claim, what: str) -> None:
@@ -156,12 +157,12 @@ def test_of_messages_that_are_finished_together_a_late_one_is_left_out(orders: O
     counts = orders.bench.finish(together, minutes(2))
 
     assert counts == {claim.message_id: 2 for claim in others}
-    documents = rows(orders.database, Document)
+    documents = rows(orders.database, DOCUMENT)
     assert sorted(document.message_id for document in documents) == sorted(
         claim.message_id for claim in others for _ in range(2)
     )
-    assert {owed.document_id for owed in rows(orders.database, Outbox)} == {each.id for each in documents}
-    assert {(work.message_id, work.state) for work in rows(orders.database, Work)} == {
+    assert {owed.document_id for owed in rows(orders.database, OUTBOX)} == {each.id for each in documents}
+    assert {(work.message_id, work.state) for work in rows(orders.database, WORK)} == {
         (late.message_id, WorkState.STORED),
         *((claim.message_id, WorkState.OWED) for claim in others),
     }
@@ -175,7 +176,7 @@ def test_a_worker_that_finishes_twice_is_shut_out_the_second_time(orders: Orders
     again = orders.finish(claim, [part(), part("3")], MORNING)
 
     assert again is None
-    assert len(rows(orders.database, Document)) == 1
+    assert len(rows(orders.database, DOCUMENT)) == 1
 
 
 def test_what_an_outage_put_back_is_due_again_and_counts_no_attempt(orders: Orders) -> None:
@@ -184,7 +185,7 @@ def test_what_an_outage_put_back_is_due_again_and_counts_no_attempt(orders: Orde
 
     orders.bench.put_back(claim, MORNING, pause_seconds=60)
 
-    (row,) = rows(orders.database, InboundMessage)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
     assert (row.attempts, row.error_json, row.next_attempt_at) == (0, None, minutes(1))
     assert (orders.claim(minutes(0.9)), len(orders.claim(minutes(1)))) == ([], 1)
 
@@ -197,8 +198,8 @@ def test_three_failed_attempts_are_the_end_and_all_are_told(orders: Orders) -> N
             claim, FAULT | {"attempt": attempt}, minutes(attempt - 1), retry_at=retry_at
         )
 
-    (row,) = rows(orders.database, InboundMessage)
-    (owed,) = rows(orders.database, Outbox)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
+    (owed,) = rows(orders.database, OUTBOX)
     assert (row.status, row.attempts, row.next_attempt_at) == (Status.FAILED, 3, None)
     assert row.error_json == {
         "code": "E-BUG",
@@ -207,7 +208,7 @@ def test_three_failed_attempts_are_the_end_and_all_are_told(orders: Orders) -> N
         "attempts": [FAULT, FAULT | {"attempt": 2}, FAULT | {"attempt": 3}],
     }
     assert (owed.event, owed.message_id, owed.document_id) == ("message.failed", row_id, None)
-    assert [work.state for work in rows(orders.database, Work)] == [WorkState.OWED]
+    assert [work.state for work in rows(orders.database, WORK)] == [WorkState.OWED]
 
 
 def test_a_failed_attempt_waits_for_its_time(orders: Orders) -> None:
@@ -216,7 +217,7 @@ def test_a_failed_attempt_waits_for_its_time(orders: Orders) -> None:
 
     orders.bench.attempt_failed(claim, FAULT, MORNING, retry_at=minutes(1))
 
-    (row,) = rows(orders.database, InboundMessage)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
     assert (row.status, row.attempts, row.next_attempt_at) == (Status.STORED, 1, minutes(1))
     assert orders.claim(minutes(0.9)) == []
     assert orders.claim(minutes(1))[0].attempts == 1
@@ -230,7 +231,7 @@ def test_success_after_a_failure_leaves_no_error_but_the_attempt_that_failed(ord
 
     orders.finish(claim, [part()], minutes(1))
 
-    (row,) = rows(orders.database, InboundMessage)
+    (row,) = rows(orders.database, INBOUND_MESSAGE)
     assert (row.status, row.attempts, row.error_json) == (Status.PARSED, 2, {"attempts": [FAULT]})
 
 
@@ -289,14 +290,15 @@ def test_the_claim_of_a_message_that_is_no_longer_stored_is_refused(
 ) -> None:
     orders.commit("<1@x>")
     (claim,) = orders.claim()
-    with database.write(org=orders.acme) as session:
-        session.get_one(InboundMessage, (orders.acme, claim.message_id)).status = Status.FAILED
+    with database.write(org=orders.acme) as connection:
+        this = (INBOUND_MESSAGE.c.org_id == orders.acme, INBOUND_MESSAGE.c.id == claim.message_id)
+        connection.execute(update(INBOUND_MESSAGE).where(*this).values(status=Status.FAILED))
 
     with pytest.raises(LeaseLost, match="no longer stored"):
         act(orders, claim, "attempt_failed for good")
 
     assert orders.finish(claim, [part()], minutes(2)) is None
-    assert len(rows(database, Work)) == 1
+    assert len(rows(database, WORK)) == 1
 
 
 def test_a_forged_token_opens_nothing(orders: Orders) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, delete, select, update
 
-from postroom.db.machinery import Outbox, Sighting, Work
-from postroom.db.models import Document, InboundMessage, Part
+from postroom.db.machinery import OUTBOX, SIGHTING, WORK
+from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE, PART
 from tests.databases import every_row
 from tests.unit.cli.room import PDF, Room
 
@@ -23,9 +22,9 @@ PROBLEM_KEYS = "what org message quarantine key source place repaired"
 
 def change(room: Room, *statements: Any) -> None:
     """Change rows as no code of ours would."""
-    with room.app() as app, every_row(app.database) as session:
+    with room.app() as app, every_row(app.database) as connection:
         for statement in statements:
-            session.execute(statement)
+            connection.execute(statement)
 
 
 def the_file(room: Room, kind: str) -> Path:
@@ -33,9 +32,9 @@ def the_file(room: Room, kind: str) -> Path:
     return path
 
 
-def forget_message(session: Session) -> None:
-    for table in (Document, Part, Outbox, Sighting, Work, InboundMessage):
-        session.execute(delete(table))
+def forget_message(connection: Connection) -> None:
+    for table in (DOCUMENT, PART, OUTBOX, SIGHTING, WORK, INBOUND_MESSAGE):
+        connection.execute(delete(table))
 
 
 def test_where_all_adds_up_the_last_line_says_so(room: Room) -> None:
@@ -145,7 +144,7 @@ def test_a_lost_document_is_extracted_again_under_its_own_id(room: Room) -> None
 def test_a_document_that_was_never_written_is_written(room: Room) -> None:
     room.deliver()
     room.fetch()
-    change(room, update(Outbox).values(document_id=None), delete(Document))
+    change(room, update(OUTBOX).values(document_id=None), delete(DOCUMENT))
 
     found = room.call("audit")
     room.call("audit", "--repair")
@@ -170,7 +169,7 @@ def test_a_document_of_a_raw_mail_that_is_lost_too_is_not_called_repaired(room: 
 def test_a_message_that_nobody_would_look_at_again_is_queued(room: Room) -> None:
     room.deliver()
     room.fetch()
-    change(room, update(InboundMessage).values(status="stored"))
+    change(room, update(INBOUND_MESSAGE).values(status="stored"))
 
     found, repaired = room.call("audit"), room.call("audit", "--repair")
 
@@ -182,21 +181,21 @@ def test_a_message_that_nobody_would_look_at_again_is_queued(room: Room) -> None
 def test_an_announcement_that_nobody_would_make_is_made(room: Room) -> None:
     room.deliver()
     room.fetch()
-    change(room, update(Outbox).values(announced_at=None), delete(Work))
+    change(room, update(OUTBOX).values(announced_at=None), delete(WORK))
 
     found, repaired = room.call("audit"), room.call("audit", "--repair")
 
     assert found.out.startswith("not-announced  acme  message ")
     assert (found.code, repaired.code) == (1, 0)
-    with room.app() as app, every_row(app.database) as session:
-        assert session.scalars(select(Outbox.announced_at)).one() is not None
+    with room.app() as app, every_row(app.database) as connection:
+        assert connection.scalars(select(OUTBOX.c.announced_at)).one() is not None
 
 
 def test_a_raw_mail_without_a_row_is_an_orphan_and_is_taken_in_by_a_repair(room: Room) -> None:
     room.deliver()
     room.fetch()
-    with room.app() as app, every_row(app.database) as session:
-        forget_message(session)
+    with room.app() as app, every_row(app.database) as connection:
+        forget_message(connection)
 
     found, repaired = room.call("audit"), room.call("audit", "--repair")
 

@@ -81,6 +81,7 @@ def test_a_run_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
         "pygments",
         "rich",
         "sqlalchemy.dialects.postgresql",
+        "sqlalchemy.orm",
         "watchdog",
     }
     assert {"apscheduler", "imapclient", "sqlalchemy"} <= loaded

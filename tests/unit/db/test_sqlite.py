@@ -33,8 +33,8 @@ def test_no_writer_asks_sqlite_for_its_lock_while_another_of_the_process_has_it(
     def write(_number: int) -> None:
         together.wait(30)
         for _ in range(20):
-            with database.write() as session:
-                session.execute(text("create table if not exists note (word text)"))
+            with database.write() as connection:
+                connection.execute(text("create table if not exists note (word text)"))
 
     event.listen(database.engine, "before_cursor_execute", asked)
     event.listen(database.engine, "commit", over)
@@ -58,6 +58,6 @@ def test_a_writer_that_waits_too_long_hears_that_the_database_is_locked(
         database.write(),
     ):
         pass
-    with database.write() as session:
-        session.execute(text("create table note (word text)"))
+    with database.write() as connection:
+        connection.execute(text("create table note (word text)"))
     database.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from postroom.core.places import Place
 from postroom.db.leases import SqlLeases
-from postroom.db.machinery import SourceState
+from postroom.db.machinery import SOURCE_STATE
 from postroom.errors import (
     ConnectFailed,
     DatabaseUnavailable,
@@ -30,8 +32,8 @@ from tests.mailbox import MailboxInRam, mail
 MORNING = datetime(2025, 3, 4, 9, 0, tzinfo=UTC)
 
 
-def book(postroom: Postroom) -> SourceState:
-    (state,) = postroom.rows(SourceState, SourceState.source_name)
+def book(postroom: Postroom) -> Row[Any]:
+    (state,) = postroom.rows(SOURCE_STATE, SOURCE_STATE.c.source_name)
     return state
 
 

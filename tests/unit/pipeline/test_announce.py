@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.db.machinery import Outbox
+from postroom.db.machinery import OUTBOX
 from postroom.errors import DatabaseUnavailable
 from postroom.pipeline.announce import tell
 from tests.house import PDF, Postroom
@@ -16,7 +16,7 @@ def test_pauses_between_tries_grow_up_to_an_hour(postroom: Postroom) -> None:
     postroom.take_in(mail(po=PDF))
     pauses = []
     for _ in range(12):
-        (owed,) = postroom.rows(Outbox, Outbox.id)
+        (owed,) = postroom.rows(OUTBOX, OUTBOX.c.id)
         pauses.append((owed.due_at - postroom.clock()).total_seconds())
         postroom.clock.moment = owed.due_at
         postroom.announce()
@@ -28,7 +28,7 @@ def test_a_failed_try_says_why_and_when(postroom: Postroom) -> None:
     postroom.receiver.is_away = True
     postroom.take_in(mail(po=PDF))
 
-    (owed,) = postroom.rows(Outbox, Outbox.id)
+    (owed,) = postroom.rows(OUTBOX, OUTBOX.c.id)
     assert (owed.attempts, owed.announced_at) == (1, None)
     assert owed.error_json == {
         "code": "E-TRANSIENT",
@@ -51,5 +51,5 @@ def test_what_was_told_but_could_not_be_noted_is_told_again(postroom: Postroom) 
     postroom.announce()
 
     assert [each.event_id for each in postroom.receiver.told] == [owed.announcements[0].event_id] * 2
-    (row,) = postroom.rows(Outbox, Outbox.id)
+    (row,) = postroom.rows(OUTBOX, OUTBOX.c.id)
     assert row.announced_at == postroom.clock()

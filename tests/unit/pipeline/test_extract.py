@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.db.models import Part
+from postroom.db.tables import PART
 from postroom.errors import ObjectMissing, StoreUnavailable
 from tests.house import PDF, Postroom
 from tests.mailbox import mail
@@ -32,7 +32,7 @@ def test_two_equal_documents_in_one_mail_are_two_rows_and_one_object(postroom: P
 def test_the_ledger_shows_every_part(postroom: Postroom) -> None:
     postroom.take_in(mail(po=PDF))
 
-    ledger = [(part.path, part.kept) for part in postroom.rows(Part, Part.path)]
+    ledger = [(part.path, part.kept) for part in postroom.rows(PART, PART.c.path)]
     assert ledger == [("0", False), ("1", False), ("2", True)]
 
 
@@ -46,7 +46,7 @@ def test_a_mail_nested_very_deeply_is_written_to_the_ledger(postroom: Postroom) 
     postroom.take_in(head + deep)
 
     assert postroom.statuses() == ["parsed"]
-    assert max(len(part.path) for part in postroom.rows(Part, Part.path)) > 50
+    assert max(len(part.path) for part in postroom.rows(PART, PART.c.path)) > 50
 
 
 def test_a_mail_that_is_not_in_the_archive_is_its_own_trouble(postroom: Postroom) -> None:

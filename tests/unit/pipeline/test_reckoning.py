@@ -30,8 +30,8 @@ org = SqlDirectory(database).add("acme", NOW).id
 books = SqlAudit(database)
 
 def fill(rows):
-    with every_row(database) as session:
-        session.execute(text('''
+    with every_row(database) as connection:
+        connection.execute(text('''
             WITH RECURSIVE mails(n, sha256) AS (
                 SELECT 1, lower(hex(randomblob(32)))
                 UNION ALL SELECT n + 1, lower(hex(randomblob(32))) FROM mails WHERE n < :rows)
