@@ -22,7 +22,7 @@ def test_no_writer_asks_sqlite_for_its_lock_while_another_of_the_process_has_it(
     asking: list[int] = []
     among: set[int] = set()
 
-    def asked(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def asked(statement: str) -> None:
         if statement == "BEGIN IMMEDIATE":
             asking.append(1)
             among.add(len(asking))
@@ -36,7 +36,7 @@ def test_no_writer_asks_sqlite_for_its_lock_while_another_of_the_process_has_it(
             with database.write() as connection:
                 connection.execute(text("create table if not exists note (word text)"))
 
-    event.listen(database.engine, "before_cursor_execute", asked)
+    event.listen(database.engine, "connect", lambda driver, _record: driver.set_trace_callback(asked))
     event.listen(database.engine, "commit", over)
     with ThreadPoolExecutor(WRITERS) as writers:
         list(writers.map(write, range(WRITERS)))
