@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,36 +14,41 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
-    Update,
     bindparam,
     case,
     exists,
     or_,
     select,
+    true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from postroom.core.orgs import by_org
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import WORK
-from postroom.db.orgs import slugs_of
 from postroom.db.scopes import acting_for_each
+from postroom.db.tables import ORG
 from postroom.db.values import WorkState
 
 
 class Leased(NamedTuple):
-    """A row of work that is leased now: its message, the token of the lease, and who died over it before."""
+    """A row of work that is leased now: its message, the token of the lease, and who died over it before.
+
+    `slug` is its org's.
+    """
 
     org_id: UUID
     message_id: UUID
     token: int
     deaths: int
+    slug: str
 
 
 T = TypeVar("T")
-Read = Callable[[Connection, UUID, Sequence[Leased], str], list[T]]
-"""Reads what was leased of the org that the connection acts for; it is given the org's id and slug."""
+Read = Callable[[Connection, UUID, Sequence[Leased]], list[T]]
+"""Reads what was leased of the org that the connection acts for."""
 
 
 class OrgRing:
@@ -70,11 +76,10 @@ class OrgRing:
         claims, until = list[T](), now + timedelta(seconds=lease_seconds)
         with self._database.write(lasts=False) as connection:
             taken = self._take_due(connection, limit, holder, until, now)
-            slugs = slugs_of(connection, [org_id for org_id, _ in taken])
             with acting_for_each(connection) as act_for:
                 for org_id, some in taken:
                     act_for(org_id)
-                    claims += read(connection, org_id, some, slugs[org_id])
+                    claims += read(connection, org_id, some)
         return claims
 
     def _has_due(self, now: datetime) -> bool:
@@ -84,34 +89,26 @@ class OrgRing:
     def _take_due(
         self, connection: Connection, limit: int, holder: str, until: datetime, now: datetime
     ) -> list[tuple[UUID, list[Leased]]]:
-        """Return what was leased, by org."""
+        """Return what was leased, by org; of each org the longest due first."""
         taken: list[Row[Any]] = []
         orgs = _next_orgs(connection, self._state, now, after=self._last, most=limit)
         self._last = orgs[-1] if orgs else NOBODY
+        step = {"in_state": self._state, "now": now, "new_holder": holder, "until": until}
         while orgs and len(taken) < limit:
             share = max(1, (limit - len(taken)) // len(orgs))
-            with_more, found = [], list[Row[Any]]()
-            for org_id in orgs:
-                most = min(share, limit - len(taken) - len(found))
-                some = _due_of(connection, self._state, org_id, now, most=most)
-                found += some
-                with_more += [org_id] if len(some) == share else []
-            if found:
-                _lease(connection, found, holder, until)
+            served = orgs[: limit - len(taken)]
+            found = _lease(connection, {**step, "orgs": served, "share": share})
             taken += found
-            orgs = with_more
-        leased = [Leased(row.org_id, row.message_id, row.token + 1, _deaths(row)) for row in taken]
+            counts = Counter(row.org_id for row in found)
+            orgs = [org_id for org_id in served if counts[org_id] == share]
+        taken.sort(key=lambda row: (row.due_at, row.message_id))
+        leased = [Leased(row.org_id, row.message_id, row.token, row.deaths, row.slug) for row in taken]
         return by_org(leased, lambda each: each.org_id)
 
 
-def _lease(connection: Connection, rows: Sequence[Row[Any]], holder: str, until: datetime) -> None:
-    ids = [row.message_id for row in rows]
-    connection.execute(_leasing(), {"ids": ids, "new_holder": holder, "until": until})
-
-
-def _deaths(row: Row[Any]) -> int:
-    """Return the deaths with the one of a holder whose lease ran out."""
-    return int(row.deaths) + (row.leased_until is not None)
+def _lease(connection: Connection, wanted: dict[str, Any]) -> Sequence[Row[Any]]:
+    """Lease a share of each of the orgs, its longest due; an org gets less where less is due."""
+    return connection.execute(_leasing(connection.dialect.name), wanted).all()
 
 
 def _next_orgs(
@@ -129,15 +126,8 @@ def _orgs_behind(
     connection: Connection, state: WorkState, now: datetime, *, after: UUID, most: int
 ) -> list[UUID]:
     """Return the orgs with work due in the order of their ids."""
-    wanted = {"state": state, "now": now, "after": after, "most": most}
+    wanted = {"in_state": state, "now": now, "after": after, "most": most}
     return list(connection.execute(_ring_of_orgs(), wanted).scalars())
-
-
-def _due_of(
-    connection: Connection, state: WorkState, org_id: UUID, now: datetime, *, most: int
-) -> Sequence[Row[Any]]:
-    wanted = {"state": state, "now": now, "org": org_id, "most": most}
-    return connection.execute(_longest_due(), wanted).all()
 
 
 @cache
@@ -150,7 +140,7 @@ def _ring_of_orgs() -> Select[Any]:
 
     def next_org(last: Any) -> Any:
         one = work.alias()
-        following = select(one.c.org_id).where(one.c.state == bindparam("state"), one.c.org_id > last)
+        following = select(one.c.org_id).where(one.c.state == bindparam("in_state"), one.c.org_id > last)
         return following.order_by(one.c.org_id).limit(1).scalar_subquery()
 
     after = bindparam("after", type_=work.c.org_id.type)
@@ -162,18 +152,9 @@ def _ring_of_orgs() -> Select[Any]:
 
 
 @cache
-def _longest_due() -> Select[Any]:
-    work = WORK.c
-    needed = (work.org_id, work.message_id, work.token, work.deaths, work.leased_until)
-    mine = (work.org_id == bindparam("org"), *_is_due(work))
-    in_turn = select(*needed).where(*mine).order_by(work.due_at, work.message_id)
-    return in_turn.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
-
-
-@cache
-def _leasing() -> Update:
+def _leasing(dialect: str) -> ReturningUpdate[Any]:
     """Return the statement that leases rows; a lease that nobody ended is a death."""
-    work = WORK
+    work, org = WORK, ORG.c
     died = case((work.c.leased_until.is_not(None), 1), else_=0)
     changes = {
         "holder": bindparam("new_holder"),
@@ -181,10 +162,31 @@ def _leasing() -> Update:
         "token": work.c.token + 1,
         "deaths": work.c.deaths + died,
     }
-    return update(work).where(work.c.message_id.in_(bindparam("ids", expanding=True))).values(**changes)
+    slug = select(org.slug).where(org.id == work.c.org_id).scalar_subquery().label("slug")
+    of_it = (work.c.org_id, work.c.message_id, work.c.due_at, work.c.token, work.c.deaths, slug)
+    longest_due = _longest_due_of_each(dialect)
+    return update(work).where(work.c.message_id.in_(longest_due)).values(**changes).returning(*of_it)
+
+
+def _longest_due_of_each(dialect: str) -> Select[Any]:
+    """Return the query for the ids of a `share` of each of the `orgs`; a walk of the index for each.
+
+    PostgreSQL passes over the rows that another transaction holds, and is to find and lock them only once.
+    """
+    org, work = ORG, WORK
+    mine, one = work.alias("mine"), work.alias("one")
+    in_turn = select(mine.c.message_id).where(mine.c.org_id == org.c.id, *_is_due(mine.c))
+    in_turn = in_turn.order_by(mine.c.due_at, mine.c.message_id).limit(bindparam("share", type_=Integer()))
+    in_turn = in_turn.correlate(org)
+    theirs = org.c.id.in_(bindparam("orgs", expanding=True))
+    if dialect == "postgresql":
+        due = in_turn.with_for_update(skip_locked=True).lateral("due")
+        once = select(due.c.message_id).join_from(org, due, true()).where(theirs).cte("once")
+        return select(once.c.message_id)
+    return select(one.c.message_id).join_from(org, one, one.c.message_id.in_(in_turn)).where(theirs)
 
 
 def _is_due(work: Any) -> tuple[Any, ...]:
     now = bindparam("now", type_=work.due_at.type)
     is_free = or_(work.leased_until.is_(None), work.leased_until <= now)
-    return (work.state == bindparam("state"), work.due_at <= now, is_free)
+    return (work.state == bindparam("in_state"), work.due_at <= now, is_free)

@@ -98,18 +98,6 @@ class SqlDirectory:
             return _entries(connection)
 
 
-def slugs_of(connection: Connection, org_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the slugs of orgs that are there."""
-    rows = connection.execute(_slugs(), {"orgs": list(org_ids)}).all() if org_ids else []
-    return {row.id: row.slug for row in rows}
-
-
-@cache
-def _slugs() -> Select[Any]:
-    org = ORG.c
-    return select(org.id, org.slug).where(org.id.in_(bindparam("orgs", expanding=True)))
-
-
 def _resolved(connection: Connection, slugs: Sequence[str]) -> dict[str, Org]:
     ask = partial(connection.execute, parameters={"slugs": list(slugs)})
     return {row.asked: _org(row) for row in [*ask(_aliased()), *ask(_named())]}

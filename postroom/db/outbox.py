@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, Update, and_, bindparam, select, update
@@ -21,9 +21,6 @@ from postroom.db.scopes import acting_for_each
 from postroom.db.tables import DOCUMENT, INBOUND_MESSAGE
 from postroom.db.values import Owed, Untold, WorkState
 from postroom.db.workbench import keep
-
-_TOLD_OF_IT: Final = ("filename", "content_type", "size_bytes", "sha256")
-
 
 class SqlOutbox:
     """The outbox protocol on SQLAlchemy."""
@@ -75,30 +72,31 @@ def _put_off(connection: Connection, org_id: UUID, failed: Untold) -> None:
     connection.execute(update(OUTBOX).where(*mine).values(**facts))
 
 
-def _owed(
-    connection: Connection, org_id: UUID, some: Sequence[Leased], slug: str, now: datetime
-) -> list[Owed]:
+def _owed(connection: Connection, org_id: UUID, some: Sequence[Leased], now: datetime) -> list[Owed]:
     """Return what is due of messages of one org, which the connection acts for; the longest owed first."""
     wanted = {"org": org_id, "ids": [work.message_id for work in some], "now": now}
-    rows = connection.execute(_due_now(), wanted).all()
     found: dict[UUID, list[Announcement]] = {work.message_id: [] for work in some}
-    for row in rows:
-        found[row.message_id].append(_announcement(row, slug))
+    for row in connection.execute(_due_now(), wanted):
+        found[row.message_id].append(_announcement(row, some[0].slug))
     return [Owed(work.message_id, org_id, work.token, tuple(found[work.message_id])) for work in some]
 
 
 @cache
 def _due_now() -> Select[Any]:
     """Return the query for what is to be announced; made once, for making it costs more than running it."""
-    message = and_(INBOUND_MESSAGE.c.org_id == OUTBOX.c.org_id, INBOUND_MESSAGE.c.id == OUTBOX.c.message_id)
-    document = and_(DOCUMENT.c.org_id == OUTBOX.c.org_id, DOCUMENT.c.id == OUTBOX.c.document_id)
-    mine = (OUTBOX.c.org_id == bindparam("org"), OUTBOX.c.message_id.in_(bindparam("ids", expanding=True)))
+    outbox, message = OUTBOX.c, INBOUND_MESSAGE.c
+    document = DOCUMENT.c
+    its_message = and_(message.org_id == outbox.org_id, message.id == outbox.message_id)
+    its_document = and_(document.org_id == outbox.org_id, document.id == outbox.document_id)
+    of_it = (outbox.id, outbox.event, outbox.message_id, outbox.document_id, outbox.attempts)
+    contents = (document.filename, document.content_type, document.size_bytes, document.sha256)
+    mine = (outbox.org_id == bindparam("org"), outbox.message_id.in_(bindparam("ids", expanding=True)))
     return (
-        select(OUTBOX, INBOUND_MESSAGE.c.source_message_id, *(DOCUMENT.c[name] for name in _TOLD_OF_IT))
-        .join(INBOUND_MESSAGE, message)
-        .outerjoin(DOCUMENT, document)
-        .where(*mine, OUTBOX.c.announced_at.is_(None), OUTBOX.c.due_at <= bindparam("now"))
-        .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
+        select(*of_it, message.source_message_id, *contents)
+        .join_from(OUTBOX, INBOUND_MESSAGE, its_message)
+        .outerjoin(DOCUMENT, its_document)
+        .where(*mine, outbox.announced_at.is_(None), outbox.due_at <= bindparam("now"))
+        .order_by(outbox.due_at, outbox.id)
     )
 
 
@@ -108,7 +106,7 @@ def _announcement(row: Row[Any], slug: str) -> Announcement:
         "message": str(row.message_id),
         "source_message_id": row.source_message_id,
     }
-    if row.filename is not None:
+    if row.sha256 is not None:  # it names a document that is there
         body |= {
             "document": str(row.document_id),
             "filename": row.filename,

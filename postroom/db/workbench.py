@@ -142,28 +142,28 @@ def _row(claim: Claim) -> RowId:
     return claim.org_id, claim.message_id
 
 
-def _claims(connection: Connection, org_id: UUID, some: Sequence[Leased], slug: str) -> list[Claim]:
+def _claims(connection: Connection, org_id: UUID, some: Sequence[Leased]) -> list[Claim]:
     """Return the claims of messages of one org, which the connection acts for; in the order of their ids."""
     by_id = {work.message_id: work for work in some}
     messages = connection.execute(_claimed(), {"org": org_id, "ids": list(by_id)}).all()
-    return [_claim(slug, message, by_id[message.id]) for message in messages]
+    return [_claim(message, by_id[message.id]) for message in messages]
 
 
 @cache
 def _claimed() -> Select[Any]:
     """Return the query for what a claim needs; made once, for making it costs more than running it."""
     message = INBOUND_MESSAGE.c
-    needed = (message.org_id, message.id, message.source_message_id, message.raw_key, message.raw_sha256)
+    needed = (message.id, message.source_message_id, message.raw_key, message.raw_sha256)
     mine = (message.org_id == bindparam("org"), message.id.in_(bindparam("ids", expanding=True)))
     return select(*needed, message.size_bytes, message.attempts).where(*mine).order_by(message.id)
 
 
-def _claim(slug: str, message: Row[Any], work: Leased) -> Claim:
+def _claim(message: Row[Any], work: Leased) -> Claim:
     assert message.raw_key is not None  # noqa: S101  (a STORED row has one; db/inbox.py writes both together)
     return Claim(
-        message_id=message.id,
-        org_id=message.org_id,
-        org=slug,
+        message_id=work.message_id,
+        org_id=work.org_id,
+        org=work.slug,
         source_message_id=message.source_message_id,
         raw_key=message.raw_key,
         raw_sha256=message.raw_sha256,

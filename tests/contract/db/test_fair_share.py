@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from postroom.db.engine import Database
 from postroom.db.inbox import SqlInbox
@@ -159,3 +160,32 @@ def test_what_was_told_to_several_orgs_is_struck_off_together(orgs: Orgs) -> Non
     assert {row.message_id for row in rows(orgs.database, WORK)} == {first.owed.message_id}
     told = {row.message_id for row in rows(orgs.database, OUTBOX) if row.announced_at == minutes(11)}
     assert told == {each.owed.message_id for each in others}
+
+
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_what_another_host_is_just_taking_is_passed_over_and_not_waited_for(orgs: Orgs) -> None:
+    orgs.mails("acme", 3)
+    orgs.mails("beta", 1)
+    (first,) = orgs.bench.claim(limit=1, holder="there", lease_seconds=60, now=minutes(1))
+
+    with orgs.database.write() as taking:
+        taking.execute(update(WORK).where(WORK.c.message_id == first.message_id).values(holder="there"))
+        claimed = orgs.claim(9, moment=5)  # its lease is over by now
+
+    assert (claimed, orgs.claim(9, moment=5)) == ({"acme": 2, "beta": 1}, {"acme": 1})
+
+
+def test_each_lease_has_a_token_of_its_own_and_tells_how_many_died_over_it(orgs: Orgs) -> None:
+    orgs.mails("acme", 1)
+    orgs.mails("beta", 2)
+    orgs.claim(1, moment=1)
+
+    claims = orgs.bench.claim(limit=9, holder="h", lease_seconds=60, now=minutes(5))
+
+    assert sorted((claim.org, claim.token, claim.deaths) for claim in claims) == [
+        ("acme", 2, 1),
+        ("beta", 1, 0),
+        ("beta", 1, 0),
+    ]

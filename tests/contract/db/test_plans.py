@@ -58,7 +58,7 @@ def plans(database: Database, act: Callable[[], object]) -> list[str]:
     found = []
     with every_row(database) as connection:
         for statement, parameters, _scope in asked:
-            if re.match("SELECT|UPDATE|DELETE", statement):
+            if re.match("SELECT|UPDATE|DELETE|WITH", statement):
                 explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 found += [str(row[-1]) for row in explained]
     return found
