@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Insert, Table, insert, text
 
 _COUNTED: Final = {"preserve_rowcount": True}  # SQLAlchemy does not ask the driver by itself
 
@@ -27,6 +27,17 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 def _inserting_new(spelled: Callable[[Table], Any], table: Table) -> Any:
     """Return the statement of a dialect's `insert`; made once, for making it costs more than running it."""
     return spelled(table).on_conflict_do_nothing()
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all name the same columns, and every one that may not be NULL."""
+    if rows:
+        connection.execute(_inserting(table), list(rows))
+
+
+@cache
+def _inserting(table: Table) -> Insert:
+    return insert(table)
 
 
 def insert_missing(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     select,
     tuple_,
     update,
@@ -30,6 +29,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from postroom.core.lifecycle import Status
 from postroom.core.orgs import by_org
 from postroom.db.advancing import advance_all
+from postroom.db.dialect import insert_all
 from postroom.db.ids import new_id
 from postroom.db.ledger import write_ledgers
 from postroom.db.machinery import OUTBOX, WORK
@@ -120,13 +120,13 @@ def owed(
         "event": event,
         "created_at": now,
         "due_at": now,
+        "attempts": 0,
     }
 
 
 def owe(connection: Connection, announcements: Sequence[Mapping[str, Any]]) -> None:
     """Write announcements that are owed."""
-    if announcements:
-        connection.execute(insert(OUTBOX), list(announcements))
+    insert_all(connection, OUTBOX, announcements)
 
 
 def close_or_owe(

@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from postroom.core.lifecycle import Status, check
 from postroom.core.places import Place
 from postroom.db import copies
 from postroom.db.advancing import RowId, advance, compare_and_set, message_of
-from postroom.db.dialect import insert_new
+from postroom.db.dialect import insert_all, insert_new
 from postroom.db.engine import Database
 from postroom.db.ids import new_id
 from postroom.db.leases import require
@@ -180,8 +180,10 @@ def _gone(now: datetime) -> dict[str, Any]:
 
 
 def _add_work(connection: Connection, rows: Sequence[RowId], state: WorkState, now: datetime) -> None:
-    due = [{"message_id": row_id, "org_id": org_id, "state": state, "due_at": now} for org_id, row_id in rows]
-    connection.execute(insert(WORK), due)
+    step = {"state": state, "due_at": now, "token": 0, "deaths": 0}
+    insert_all(
+        connection, WORK, [{"message_id": row_id, "org_id": org_id, **step} for org_id, row_id in rows]
+    )
 
 
 def _has(key: Key) -> tuple[Any, Any, Any]:
@@ -213,6 +215,8 @@ def _columns(message: NewMessage, status: Status, now: datetime) -> dict[str, An
         "status": status,
         "attempts": 0,
         "next_attempt_at": now,
+        "defects": [],
+        "limits": [],
         "created_at": now,
         "updated_at": now,
     }

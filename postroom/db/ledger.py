@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, Select, bindparam, delete, select
 
+from postroom.db.dialect import insert_all
 from postroom.db.ids import new_id
 from postroom.db.outcomes import Extracted
 from postroom.db.tables import DOCUMENT, PART
@@ -45,8 +46,8 @@ def write_ledgers(
             written.append(_document(each.claim, part, now))
     if stale:
         connection.execute(delete(DOCUMENT).where(DOCUMENT.c.org_id == org_id, DOCUMENT.c.id.in_(stale)))
-    _insert(connection, PART, [_columns(each.claim, part) for each in some for part in each.parts])
-    _insert(connection, DOCUMENT, written)
+    insert_all(connection, PART, [_columns(each.claim, part) for each in some for part in each.parts])
+    insert_all(connection, DOCUMENT, written)
     return [NewDocument(row["id"], row["message_id"]) for row in written]
 
 
@@ -72,11 +73,6 @@ def _documents_before() -> Select[Any]:
     document = DOCUMENT.c
     mine = (document.org_id == bindparam("org"), document.message_id.in_(bindparam("ids", expanding=True)))
     return select(document.message_id, document.part_path, document.sha256, document.id).where(*mine)
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
 
 
 def _columns(claim: Claim, part: LedgerPart) -> dict[str, Any]:
