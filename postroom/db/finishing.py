@@ -21,7 +21,6 @@ from sqlalchemy import (
     exists,
     func,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -83,7 +82,8 @@ def _parsed(
 
 def hold(connection: Connection, held: Iterable[Claim | Owed]) -> set[UUID]:
     """Return the messages whose claims are still ours; the caller's transaction holds their work rows."""
-    return set(connection.execute(_touching(), tokens_of(held)).scalars())
+    ask = connection.execute
+    return {message_id for tokens in by_token(held) for message_id in ask(_touching(), tokens).scalars()}
 
 
 @cache
@@ -94,18 +94,18 @@ def _touching() -> ReturningUpdate[Any]:
     return ours.values(holder=work.c.holder).returning(work.c.message_id)
 
 
-def tokens_of(held: Iterable[Claim | Owed]) -> dict[str, list[Any]]:
-    """Return what `still_theirs` is given for these claims."""
-    tokens = [(claim.message_id, claim.token) for claim in held]
-    return {"ids": [message_id for message_id, _ in tokens], "tokens": tokens}
+def by_token(held: Iterable[Claim | Owed]) -> list[dict[str, Any]]:
+    """Return what `still_theirs` is given for these claims: most have the same token, so it is asked once."""
+    ids: dict[int, list[UUID]] = defaultdict(list)
+    for claim in held:
+        ids[claim.token].append(claim.message_id)
+    return [{"ids": some, "their_token": token} for token, some in sorted(ids.items())]
 
 
 def still_theirs() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions on the work rows of claims that are still their holders'; see `tokens_of`."""
+    """Return the conditions on the work rows of claims that are still their holders'; see `by_token`."""
     work = WORK.c
-    pairs = tuple_(work.message_id, work.token).in_(bindparam("tokens", expanding=True))
-    # The ids alone say where to look: SQLite uses no index for pairs.
-    return work.message_id.in_(bindparam("ids", expanding=True)), pairs
+    return work.message_id.in_(bindparam("ids", expanding=True)), work.token == bindparam("their_token")
 
 
 def owed(

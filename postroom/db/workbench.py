@@ -15,6 +15,7 @@ from postroom.db.advancing import RowId, advance, message_of
 from postroom.db.engine import Database
 from postroom.db.fair_share import Leased, OrgRing
 from postroom.db.finishing import (
+    by_token,
     close_or_owe,
     failed_attempts,
     finish,
@@ -22,7 +23,6 @@ from postroom.db.finishing import (
     owed,
     still_owed,
     still_theirs,
-    tokens_of,
 )
 from postroom.db.machinery import OUTBOX, WORK
 from postroom.db.outcomes import Extracted
@@ -106,7 +106,8 @@ class SqlWorkbench:
 
 def keep(connection: Connection, held: Sequence[Claim | Owed], until: datetime) -> None:
     """Let those of the claims that are still ours last until then; what is finished is nobody's."""
-    connection.execute(_lasting_until(), {**tokens_of(held), "until": until})
+    for tokens in by_token(held):
+        connection.execute(_lasting_until(), {**tokens, "until": until})
 
 
 @cache
