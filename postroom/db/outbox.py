@@ -24,6 +24,7 @@ from postroom.db.types import UtcDateTime
 from postroom.db.values import Owed, Untold, WorkState
 from postroom.db.workbench import keep
 
+
 class SqlOutbox:
     """The outbox protocol on SQLAlchemy."""
 
