@@ -14,7 +14,7 @@ from postroom.core import identity
 from postroom.core.addresses import mailboxes
 from postroom.core.dates import read_date
 from postroom.core.headers import NO_BLANK_LINE, Field, HeaderBlock, read_header_block
-from postroom.core.limits import MIB, Limits
+from postroom.core.limits import KIB, Limits
 from postroom.core.routing import Rule, Target, targets
 from postroom.core.words import text
 from postroom.errors import SourceChanged
@@ -22,6 +22,7 @@ from postroom.fetcher.source import Fetched
 from postroom.plainfile import open_plain
 
 _SHOWN = 998
+_PIECE_BYTES = 256 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_letter(fetched: Fetched, rule: Rule, limits: Limits) -> Letter:
 def _read(file: FileIO, fetched: Fetched, limits: Limits) -> tuple[HeaderBlock, str]:
     """Return the header and the content digest."""
     pieces = _Pieces(file, is_hashed=not fetched.own)
-    head = pieces.take(limits.header_bytes * 2)
+    head = pieces.take(min(limits.header_bytes * 2, fetched.size_bytes + 1))
     block = read_header_block(head, limits=limits)
     if not fetched.whole or fetched.message_bytes > limits.message_bytes:
         return block, identity.content_sha256(block, ())
@@ -108,26 +109,26 @@ class _Whole:
 
 
 class _Pieces:
-    """The bytes of a file, a megabyte at a time, and the digest of what was given out, if it `is_hashed`."""
+    """The bytes of a file, in pieces that a processor has near it, and their digest, if it `is_hashed`."""
 
     def __init__(self, file: FileIO, *, is_hashed: bool) -> None:
         self._file, self._is_hashed = file, is_hashed
         self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[bytes]:
-        while piece := self._file.read(MIB):
+        while piece := self._file.read(_PIECE_BYTES):
             self._note(piece)
             yield piece
 
     def take(self, most: int) -> bytes:
         """Return so many bytes, or all where there are fewer."""
-        taken = bytearray()
+        taken = self._file.read(most)
         while len(taken) < most and (piece := self._file.read(most - len(taken))):
             taken += piece
         self._note(taken)
-        return bytes(taken)
+        return taken
 
-    def _note(self, piece: bytes | bytearray) -> None:
+    def _note(self, piece: bytes) -> None:
         if self._is_hashed:
             self.digest.update(piece)
 
