@@ -71,8 +71,9 @@ class Spool:
         were written already, else all.
         """
         _unlink(self._before)
-        self._before = [path for path in self._files if last is None or path in last]
-        self._files = [path for path in self._files if path not in self._before]
+        before = set(self._files if last is None else last)
+        self._before = [path for path in self._files if path in before]
+        self._files = [path for path in self._files if path not in before]
 
     def drop(self, path: Path) -> None:
         """Unlink a file that no batch will have; never raises."""
