@@ -6,7 +6,7 @@ import fcntl
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from io import BufferedRandom, BufferedReader
+from io import BufferedRandom, FileIO
 from pathlib import Path
 
 _SUFFIX = ".draft"
@@ -28,21 +28,21 @@ def draft_file(folder: Path) -> Iterator[BufferedRandom]:
 
 
 @contextmanager
-def other_name(folder: Path, path: Path) -> Iterator[BufferedReader | None]:
-    """Yield the file at `path` by a name in `folder`, gone at the end unless it was renamed.
+def other_name(folder: Path, path: Path) -> Iterator[tuple[FileIO, Path] | None]:
+    """Yield the file at `path` by a name in `folder`, and that name, gone at the end unless it was renamed.
 
     None where it can have no other name there, as on another disk.
     """
     draft = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
     with ExitStack() as stack:
-        file = None
+        linked = None
         with suppress(OSError):  # whoever copies it instead is told what is wrong
-            held = stack.enter_context(path.open("rb"))
+            held = stack.enter_context(path.open("rb", buffering=0))
             fcntl.flock(held, fcntl.LOCK_EX)  # so that `clear` takes the new name for no leftover
             draft.hardlink_to(path)
             stack.callback(draft.unlink, missing_ok=True)
-            file = stack.enter_context(draft.open("rb"))
-        yield file
+            linked = stack.enter_context(draft.open("rb", buffering=0)), draft
+        yield linked
 
 
 def clear(folder: Path) -> None:

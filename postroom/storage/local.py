@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from io import BufferedRandom, BufferedReader
+from io import BufferedRandom, BufferedReader, FileIO
 from pathlib import Path
 
 from postroom.errors import ObjectMissing, StoreUnavailable
@@ -27,8 +27,9 @@ class LocalStore:
     """Keeps each object in one plain file, written elsewhere below the root and renamed into its place."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._durable: set[Path] = set()
+        self._root, self._where = root, str(root)
+        self._drafts = root / _DRAFTS
+        self._durable: dict[str, Path] = {}
 
     def put(self, key: str, content: bytes) -> None:
         with self.draft() as draft:
@@ -45,12 +46,11 @@ class LocalStore:
 
     @contextmanager
     def draft(self) -> Iterator[_LocalDraft]:
-        folder = self._root / _DRAFTS
         with ExitStack() as stack:
             with _outage("cannot write", self._root):
-                self._make_folder(folder)
-                file = stack.enter_context(drafts.draft_file(folder))
-            yield _LocalDraft(self._root, file, partial(self._keep, file))
+                self._make_folder(str(self._drafts))
+                file = stack.enter_context(drafts.draft_file(self._drafts))
+            yield _LocalDraft(self._root, file, partial(self._keep, file, Path(file.name)))
 
     def get(self, key: str, sha256: str) -> bytes:
         with _outage(f"cannot read {key}", self._root), self._open(key) as file:
@@ -85,7 +85,7 @@ class LocalStore:
 
     def tidy(self) -> None:
         with _outage("cannot clear the drafts", self._root):
-            drafts.clear(self._root / _DRAFTS)
+            drafts.clear(self._drafts)
 
     def _open(self, key: str) -> BufferedReader:
         try:
@@ -97,40 +97,42 @@ class LocalStore:
     def _keep_as_it_is(self, key: str, path: Path) -> bool:
         """Let a file be the object, by another name; return False where it can have none here."""
         with _outage("cannot write", self._root):
-            folder = self._root / _DRAFTS
-            self._make_folder(folder)
-            with drafts.other_name(folder, path) as file:
-                if file is not None:
-                    self._keep(file, key)
-                return file is not None
+            self._make_folder(str(self._drafts))
+            with drafts.other_name(self._drafts, path) as linked:
+                if linked is not None:
+                    self._keep(*linked, key)
+                return linked is not None
 
-    def _keep(self, file: BufferedRandom | BufferedReader, key: str) -> None:
+    def _keep(self, file: BufferedRandom | FileIO, draft: Path, key: str) -> None:
         """Fsync, rename, fsync the folder: in this order the object is whole or not there."""
-        path = self._root / key
+        path = f"{self._where}/{key}"
+        folder = path.rpartition("/")[0]
         with _outage(f"cannot write {key}", self._root):
-            self._make_folder(path.parent)
+            self._make_folder(folder)
             file.flush()
             reach("archive.drafted")
             os.fsync(file.fileno())
             reach("archive.fsynced")
-            Path(file.name).rename(path)
+            draft.rename(path)
             reach("archive.renamed")
-            _fsync_folder(path.parent)
+            _fsync_folder(folder)
             reach("archive.synced")
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: str) -> None:
         """Make a folder and those above it, each name durable before anything is put below it.
 
         A folder that is there may be another thread's, made but not yet synced: so each one is synced once by
         us before it is relied on.
         """
-        if folder in self._durable and folder.is_dir():
+        known = self._durable.get(folder)
+        if known is not None and known.is_dir():
             return
-        if folder != self._root:
-            self._make_folder(folder.parent)
-        folder.mkdir(mode=0o700, parents=folder == self._root, exist_ok=True)
-        _fsync_folder(folder.parent)
-        self._durable.add(folder)
+        path = Path(folder)
+        if path != self._root:
+            self._make_folder(str(path.parent))
+        path.mkdir(mode=0o700, parents=path == self._root, exist_ok=True)
+        _fsync_folder(path.parent)
+        self._durable[folder] = path
 
 
 class _LocalDraft:
@@ -150,7 +152,7 @@ class _LocalDraft:
             yield view
 
 
-def _fsync_folder(folder: Path) -> None:
+def _fsync_folder(folder: str | Path) -> None:
     """Make the names in a folder durable; fsync of a file alone does not."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
