@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 
 from postroom.db.outcomes import Extracted
 from postroom.errors import Exit
-from postroom.jobs.crew_wire import READY, Answer, Said, trouble_of
+from postroom.jobs.crew_wire import READY, Answer, Said, packed, trouble_of
 from postroom.jobs.order import Order
 from postroom.stages import ELSE, Ledger, profiled
 
@@ -71,7 +71,7 @@ class Channel:
         """Send one whole message; where nobody listens any more, end this process."""
         try:
             with self._lock:
-                self._connection.send(words)
+                self._connection.send_bytes(packed(words))
         except OSError:
             os._exit(Exit.OK)
 

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from postroom.errors import WorkerDied, WorkerUnavailable
-from postroom.jobs.crew_wire import READY, Answer, Program, Said, Trouble
+from postroom.jobs.crew_wire import READY, Answer, Program, Said, Trouble, packed
 from postroom.jobs.order import Order
 
 _START_SECONDS: Final = 60.0
@@ -71,7 +71,7 @@ class WorkerProcess:
                 return None
             self._held[number] = answer
             try:
-                self._connection.send((number, order))
+                self._connection.send_bytes(packed((number, order)))
             except OSError:  # it died a moment ago, and never had this
                 del self._held[number]
                 return None

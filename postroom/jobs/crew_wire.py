@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
 
+from postroom.core.limits import Limits
+from postroom.core.rules import Rules, Standard
 from postroom.db.outcomes import Extracted
+from postroom.db.values import Claim, LedgerPart
 from postroom.errors import PostroomError, by_code
+from postroom.jobs.order import Order
 
 READY: Final = "ready"
 """The first word of a worker process: it takes orders now."""
@@ -53,6 +60,31 @@ class Said:
     logger: str
     level: int
     words: str
+
+
+def packed(words: object) -> bytes:
+    """Return what is to be said as the pickle that the other end's `recv` reads."""
+    buffer = io.BytesIO()
+    _Packer(buffer, pickle.HIGHEST_PROTOCOL).dump(words)
+    return buffer.getvalue()
+
+
+def _by_fields(kind: type[Any]) -> Callable[[object], tuple[type[Any], Any]]:
+    """Return how a value is pickled: its class, called with its fields.
+
+    By themselves frozen dataclasses with slots look their fields up for each value, at both ends.
+    """
+    values = attrgetter(*(field.name for field in fields(kind)))
+    return lambda value: (kind, values(value))
+
+
+_REDUCED: Final[dict[type, Callable[[Any], tuple[type[Any], Any]]]] = {
+    kind: _by_fields(kind) for kind in (Answer, Claim, Extracted, LedgerPart, Limits, Order, Rules, Standard)
+}
+
+
+class _Packer(pickle.Pickler):
+    dispatch_table = _REDUCED
 
 
 def trouble_of(error: Exception) -> Trouble:
