@@ -23,6 +23,9 @@ _ADDR_SPEC = re.compile(
     re.VERBOSE,
 )
 
+# As nearly all are written, with a name or without: what is read so, the pass below reads in the same way.
+_PLAIN = re.compile(rb"(?:[A-Za-z0-9._ -]*+(<))?([A-Za-z0-9._+=-]++@[A-Za-z0-9.-]++)(?(1)>)")
+
 
 def mailboxes(body: bytes, limits: Limits = DEFAULT_LIMITS) -> list[str]:
     """Return the addr-specs of an address list in their order; what is no mailbox is left out.
@@ -31,8 +34,11 @@ def mailboxes(body: bytes, limits: Limits = DEFAULT_LIMITS) -> list[str]:
     `limits.parsed_field_bytes` are looked at.  An address with two "@" or with controls in it could be read
     in two ways and is left out too.  Never raises; linear.
     """
+    looked_at = body[: limits.parsed_field_bytes]
+    if plain := _PLAIN.fullmatch(looked_at):
+        return [plain[2].decode("ascii")]
     reading = _Reading()
-    for token in _TOKEN.finditer(body[: limits.parsed_field_bytes]):
+    for token in _TOKEN.finditer(looked_at):
         reading.take(token.group(), divides=token.group(3) is not None)
     reading.flush()
     return reading.found

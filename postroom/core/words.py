@@ -15,6 +15,7 @@ from postroom.core.headers import Field
 _WORD = re.compile(rb"=\?([!-)+->@-~]{1,60})(?:\*[A-Za-z0-9-]{0,20})?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(rb"[ \t]*")
 _FOLD = re.compile(rb"[\r\n]+")
+_NO_LETTERS = re.compile("[^a-z0-9]+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Line ends and tabs part words; other controls and the marks that turn the reading direction are dropped.
 _BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
@@ -53,7 +54,7 @@ def decode_text(content: bytes, charset: str = "") -> str:
     A charset that is unknown, or that the bytes contradict, gives way to UTF-8, and that to cp1252 (as
     latin-1 where cp1252 has a hole).
     """
-    codec = _codec(charset)
+    codec = _codec(charset) if charset else ""
     for attempt in (codec, "utf_8", "cp1252") if codec else ("utf_8", "cp1252"):
         try:
             return _UNSTORABLE.sub("", content.decode(attempt))
@@ -64,7 +65,7 @@ def decode_text(content: bytes, charset: str = "") -> str:
 
 def _codec(charset: str) -> str:
     # Only names of a closed list: Python remembers every name it was ever asked for, for ever.
-    name = re.sub(r"[^a-z0-9]+", "_", charset.lower()).strip("_")
+    name = _NO_LETTERS.sub("_", charset.lower()).strip("_")
     name = _MEANT.get(name, name)
     name = aliases.get(name, name)
     return _MEANT.get(name, name) if name in _KNOWN else ""
@@ -77,6 +78,8 @@ def decode_words(body: bytes) -> str:
     decoded, for a character may be split between two of them (RFC 2047 5 forbids it, senders do it).
     """
     line = _FOLD.sub(b"", body)
+    if b"=?" not in line:
+        return decode_text(line)
     pieces: list[tuple[str | None, bytes]] = []  # (charset of a word, None for plain bytes; the bytes)
     position = 0
     for word in _WORD.finditer(line):

@@ -12,6 +12,10 @@ LISTISH = st.lists(st.sampled_from(b'a@b|a|@|<|>|,|;|:|(|)|"|\\|[|]| |\r\n |.|\x
     b"".join
 )
 
+PLAINISH = st.lists(st.sampled_from([b"A", b"a1", b"@", b"<", b">", b" ", b".", b"-", b"_", b"+", b"="])).map(
+    b"".join
+)
+
 
 @pytest.mark.parametrize(
     ("body", "found"),
@@ -29,6 +33,7 @@ LISTISH = st.lists(st.sampled_from(b'a@b|a|@|<|>|,|;|:|(|)|"|\\|[|]| |\r\n |.|\x
         pytest.param(b"a @\r\n b . example", ["a@b.example"], id="blanks around the dots"),
         pytest.param(b"a@[IPv6:::1]", ["a@[IPv6:::1]"], id="a domain literal"),
         pytest.param(b"Anna a@b", ["a@b"], id="a name without brackets"),
+        pytest.param(b"A. B-C <a.b+c_d=e@f-g.example>", ["a.b+c_d=e@f-g.example"], id="a plain name"),
         pytest.param(b"=?utf-8?Q?=C3=BC?= <a@b>", ["a@b"], id="an encoded name"),
         pytest.param("ü@ö.example".encode(), ["ü@ö.example"], id="RFC 6532"),
         pytest.param(b"a@b@c", [], id="two at-signs"),
@@ -57,3 +62,8 @@ def test_no_bytes_whatever_break_the_list(body: bytes) -> None:
     found = mailboxes(body)
 
     assert all(address.count("@") >= 1 and "\n" not in address for address in found)
+
+
+@given(PLAINISH)
+def test_an_address_by_itself_is_read_as_one_of_a_list(body: bytes) -> None:
+    assert mailboxes(body) == mailboxes(body + b",")
