@@ -73,8 +73,8 @@ def _image(head: bytes) -> str:
 
 
 def _pdf(head: bytes, content: Content) -> str:
-    ends = (head, bytes(content[max(0, len(content) - WINDOW) :]))
-    is_hybrid = any(name in end.lower() for end in ends for name in _HYBRIDS)
+    ends = (head.lower(), bytes(content[max(0, len(content) - WINDOW) :]).lower())
+    is_hybrid = any(name in end for end in ends for name in _HYBRIDS)
     return "application/pdf; profile=zugferd" if is_hybrid else "application/pdf"
 
 

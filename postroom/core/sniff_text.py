@@ -78,10 +78,11 @@ def _table(head: bytes, *, cut: bool) -> str:
     lines = [line for line in _QUOTED.sub(b"", head).splitlines() if line.strip()]
     if cut:
         lines = lines[:-1]
+    if len(lines) < 2:  # noqa: PLR2004 - a head and a row
+        return ""
     for separator, kind in _TABLES:
-        columns = {line.count(separator) + 1 for line in lines}
-        if len(columns) == 1 and len(lines) > 1:
-            (width,) = columns
-            if width > 2 or (width == 2 and len(lines) >= _MANY_ROWS):  # noqa: PLR2004 - a pair of columns
-                return kind
+        width = lines[0].count(separator) + 1
+        is_wide = width > 2 or (width == 2 and len(lines) >= _MANY_ROWS)  # noqa: PLR2004 - a pair of columns
+        if is_wide and all(line.count(separator) + 1 == width for line in lines):
+            return kind
     return ""
