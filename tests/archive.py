@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,9 +24,18 @@ class Archive:
         self._reach(key)
         self._store.put(key, content)
 
-    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:
+    def adopt(self, files: Sequence[tuple[str, Path]]) -> set[str]:
+        adopted = set[str]()
+        for key, path in files:
+            self._reach(key)
+            adopted |= self._store.adopt([(key, path)])
+            if key not in adopted:
+                self.writes.pop()
+        return adopted
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
         self._reach(key)
-        self._store.put_file(key, path, sha256, own=own)
+        self._store.put_file(key, path, sha256)
 
     def get(self, key: str, sha256: str) -> bytes:
         if self.is_down:

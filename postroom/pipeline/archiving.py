@@ -21,6 +21,16 @@ def put_all(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fa
 
     Safe to repeat: a key says what lies under it.  Other faults than those two are raised.
     """
+    try:
+        adopted = store.adopt([(key, fetched.path) for key, fetched in files if fetched.own])
+    except StoreUnavailable as outage:
+        return [outage] * len(files)
+    rest = [file for file in files if file[0] not in adopted]
+    faults = dict(zip((key for key, _ in rest), _copied(rest, store), strict=True))
+    return [faults.get(key) for key, _ in files]
+
+
+def _copied(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fault | None]:
     put = partial(_put, store)
     if len(files) < 2:  # noqa: PLR2004  (one alone needs no thread)
         return list(map(put, files))
@@ -31,7 +41,7 @@ def put_all(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fa
 def _put(store: ObjectStore, file: tuple[str, Fetched]) -> Fault | None:
     key, fetched = file
     try:
-        store.put_file(key, fetched.path, fetched.sha256, own=fetched.own)
+        store.put_file(key, fetched.path, fetched.sha256)
     except (SourceChanged, StoreUnavailable) as fault:
         return fault
     return None

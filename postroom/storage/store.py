@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from mmap import mmap
 from pathlib import Path
@@ -22,20 +22,25 @@ class Stored(NamedTuple):
 class ObjectStore(Protocol):
     """Write-once objects under slash-separated, content-addressed keys.
 
-    After `put`, `put_file` or a draft's `keep` returns, the object survives a power cut.  Putting the same
-    bytes under the same key again is harmless, so an interrupted job may simply run again; a half-written
-    object is never visible.  Only `put` and `get` need memory for all of an object.
+    After `put`, `put_file`, `adopt` or a draft's `keep` returns, the object survives a power cut.  Putting
+    the same bytes under the same key again is harmless, so an interrupted job may simply run again; a
+    half-written object is never visible.  Only `put` and `get` need memory for all of an object.
     """
 
     def put(self, key: str, content: bytes) -> None:
         """Store `content` under `key`.  Raises StoreUnavailable."""
         ...
 
-    def put_file(self, key: str, path: Path, sha256: str, *, own: bool = False) -> None:
-        """Store the bytes of the file at `path`, which must have the hex digest `sha256`.
+    def adopt(self, files: Sequence[tuple[str, Path]]) -> set[str]:
+        """Let files become the objects under their keys, where that needs no copy; return the keys of those.
 
-        `own` says that it is postroom's own file, hashed while it was written, that nobody will ever write to
-        again: then it may become the object itself.
+        They are postroom's own, hashed while they were written, and nobody will ever write to them again.
+        What is not adopted, such as a file that is gone, is for `put_file`.  Raises StoreUnavailable.
+        """
+        ...
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store the bytes of the file at `path`, which must have the hex digest `sha256`.
 
         Raises SourceChanged when the file is gone, cannot be read or has other bytes, StoreUnavailable.
         """

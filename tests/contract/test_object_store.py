@@ -40,12 +40,11 @@ def test_what_was_put_can_be_got(store: ObjectStore) -> None:
     assert store.get(KEY, DIGEST) == MAIL
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_file_is_put_with_its_bytes_unchanged(store: ObjectStore, tmp_path: Path, *, own: bool) -> None:
+def test_a_file_is_put_with_its_bytes_unchanged(store: ObjectStore, tmp_path: Path) -> None:
     spooled = tmp_path / "spooled"
     spooled.write_bytes(MAIL)
 
-    store.put_file(KEY, spooled, DIGEST, own=own)
+    store.put_file(KEY, spooled, DIGEST)
 
     assert store.get(KEY, DIGEST) == MAIL
     assert spooled.read_bytes() == MAIL
@@ -57,10 +56,25 @@ def test_putting_twice_is_harmless(store: ObjectStore, tmp_path: Path) -> None:
 
     store.put(KEY, MAIL)
     store.put(KEY, MAIL)
-    store.put_file(KEY, spooled, DIGEST, own=True)
-    store.put_file(KEY, spooled, DIGEST, own=True)
+    store.put_file(KEY, spooled, DIGEST)
+    store.put_file(KEY, spooled, DIGEST)
+    store.adopt([(KEY, spooled)])
+    store.adopt([(KEY, spooled)])
 
     assert store.get(KEY, DIGEST) == MAIL
+
+
+def test_a_file_is_adopted_with_its_bytes_unchanged_or_left_to_be_put(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(MAIL)
+
+    for key in {KEY} - store.adopt([(KEY, spooled), ("never", tmp_path / "never-there")]):
+        store.put_file(key, spooled, DIGEST)
+
+    assert store.get(KEY, DIGEST) == MAIL
+    assert spooled.read_bytes() == MAIL
 
 
 def test_a_missing_object_is_named(store: ObjectStore) -> None:
@@ -106,10 +120,9 @@ def test_what_is_no_plain_file_says_nothing_of_the_archive(
         store.put_file("ab/raw/x", path, hashlib.sha256(b"abc").hexdigest())
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_file_that_vanished_is_said_to_be_gone(store: ObjectStore, tmp_path: Path, *, own: bool) -> None:
+def test_a_file_that_vanished_is_said_to_be_gone(store: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(SourceChanged, match="is gone"):
-        store.put_file(KEY, tmp_path / "never-there", DIGEST, own=own)
+        store.put_file(KEY, tmp_path / "never-there", DIGEST)
 
 
 def test_an_object_can_be_looked_into_without_being_read(store: ObjectStore) -> None:

@@ -65,6 +65,13 @@ def unsafe_bytes(seen: Sequence[Call], rename: Call) -> Iterator[str]:
     yield from late(synced, rename, f"fsync of {pair['old']}", "its rename")
 
 
+def syncs_before(seen: Sequence[Call], rename: Call) -> list[Call]:
+    """Return the calls that synced a file by the name that it had until that rename."""
+    pair = _RENAME.search(rename.told)
+    assert pair is not None
+    return [call for call in seen if call.ended < rename.begun and _syncs(call, pair["old"])]
+
+
 def _folders_made_for(seen: Sequence[Call], file: str) -> Iterator[tuple[Call, PurePath]]:
     """Yield each call that made a folder on the path of a file, and that folder."""
     for call in seen:

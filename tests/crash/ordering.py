@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tests.crash.committed import Commit, commits, is_on_sqlite, parsed, wire_of
 from tests.crash.counting import Count
-from tests.crash.durable import first_after, late, renames, unsafe_bytes, unsafe_file
+from tests.crash.durable import first_after, late, renames, syncs_before, unsafe_bytes, unsafe_file
 from tests.crash.ledger import Post, Sent
 from tests.crash.letting_go import lets_go, place_of
 from tests.crash.results import Result
@@ -156,7 +156,9 @@ def _archived_alone(seen: Sequence[Call], raw: Mapping[str, Commit]) -> Iterator
     """Yield that no batch was archived by several threads: then nothing is proved of their order."""
     threads = defaultdict[Call | None, set[str]](set)
     for key, commit in raw.items():
-        threads[commit.lasting] |= {call.thread for call in _puts(seen, key)}
+        for put in _puts(seen, key):
+            made_durable = [put] if put.name == "sendto" else syncs_before(seen, put)
+            threads[commit.lasting] |= {call.thread for call in made_durable}
     if max(map(len, threads.values()), default=0) < 2:
         yield "no batch was archived by several threads"
 

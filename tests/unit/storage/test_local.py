@@ -47,6 +47,47 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
     assert order[-3:] == ["fsync file", "rename", "fsync folder"]
 
 
+def test_files_that_are_adopted_are_synced_before_their_names_and_those_before_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    real_fsync, real_rename = os.fsync, Path.rename
+
+    def fsync(handle: int) -> None:
+        order.append(os.readlink(f"/proc/self/fd/{handle}").removeprefix(f"{tmp_path}/"))  # noqa: PTH115  (a link that names an open file)
+        real_fsync(handle)
+
+    def rename(self: Path, target: Path) -> Path:
+        order.append("rename")
+        return real_rename(self, target)
+
+    (tmp_path / "a").write_bytes(b"mail")
+    (tmp_path / "b").write_bytes(b"mail too")
+    store = LocalStore(tmp_path / "archive")
+    store.put("org/1/first", b"makes the folders")
+    store.put("org/2/first", b"makes the folders")
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
+
+    adopted = store.adopt([("org/1/mail", tmp_path / "a"), ("org/2/mail", tmp_path / "b")])
+
+    assert adopted == {"org/1/mail", "org/2/mail"}
+    assert [step.rpartition("/")[0] for step in order[:2]] == ["archive/_drafts", "archive/_drafts"]
+    assert order[2:4] == ["rename", "rename"]
+    assert sorted(order[4:]) == ["archive/org/1", "archive/org/2"]
+
+
+def test_more_files_are_adopted_than_a_process_may_hold_open(tmp_path: Path) -> None:
+    files = [(f"org/{number}", tmp_path / str(number)) for number in range(600)]
+    for _, path in files:
+        path.write_bytes(path.name.encode())
+
+    adopted = LocalStore(tmp_path / "archive").adopt(files)
+
+    assert len(adopted) == 600
+    assert (tmp_path / "archive/org/599").read_bytes() == b"599"
+
+
 def test_a_write_that_fails_leaves_neither_a_half_object_nor_a_leftover(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     (tmp_path / "org" / "mail").mkdir(parents=True)
@@ -78,13 +119,16 @@ def test_a_file_of_our_own_becomes_the_object_without_being_copied(tmp_path: Pat
     spooled = tmp_path / "spooled"
     spooled.write_bytes(b"mail")
 
-    LocalStore(tmp_path / "archive").put_file("org/mail", spooled, DIGEST, own=True)
+    adopted = LocalStore(tmp_path / "archive").adopt([("org/mail", spooled)])
 
+    assert adopted == {"org/mail"}
     assert (tmp_path / "archive/org/mail").stat().st_ino == spooled.stat().st_ino
     assert list((tmp_path / "archive/_drafts").iterdir()) == []
 
 
-def test_a_file_of_our_own_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_our_own_on_another_disk_is_left_to_be_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def elsewhere(*_names: object, **_more: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
@@ -92,10 +136,10 @@ def test_a_file_of_our_own_on_another_disk_is_copied(tmp_path: Path, monkeypatch
     spooled = tmp_path / "spooled"
     spooled.write_bytes(b"mail")
 
-    LocalStore(tmp_path / "archive").put_file("org/mail", spooled, DIGEST, own=True)
+    adopted = LocalStore(tmp_path / "archive").adopt([("org/mail", spooled)])
 
-    assert (tmp_path / "archive/org/mail").read_bytes() == b"mail"
-    assert (tmp_path / "archive/org/mail").stat().st_ino != spooled.stat().st_ino
+    assert adopted == set()
+    assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] == []
 
 
 def test_a_disk_that_is_full_when_a_draft_is_kept_is_an_outage(
