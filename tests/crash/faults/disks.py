@@ -84,25 +84,31 @@ def _fill(ordeal: Ordeal, host: Host, name: str, disk: Disk) -> None:
     try:
         if name == "log":
             _write_into_the_full_log(ordeal, host)
+            was_full = disk.is_full()
         else:
-            _run_against_it(ordeal, name, disk)
-        was_full = disk.is_full()
+            was_full = _run_against_it(ordeal, name, disk)
     finally:
         disk.make_room()
     ordeal.met(f"{name} full", bit=was_full)
     ordeal.recover()
 
 
-def _run_against_it(ordeal: Ordeal, name: str, disk: Disk) -> None:
-    """Send mails until a log tells of an error, or a client of the relay was refused."""
+def _run_against_it(ordeal: Ordeal, name: str, disk: Disk) -> bool:
+    """Send mails until a log tells of an error, or a client of the relay was refused.
+
+    Return whether the disk was full until then: a mail that is let go at that moment gives room again.
+    """
     before, deadline = _complaints(ordeal), time.monotonic() + _LONGEST_SECONDS
+    was_full = disk.is_full()
     while _complaints(ordeal) == before:
         assert time.monotonic() < deadline, f"{name} is full, and nobody minds"
         ordeal.send()
         disk.fill()  # also what was freed meanwhile, as by a checkpoint
+        was_full |= disk.is_full()
         ordeal.wait(
             lambda: _complaints(ordeal) > before or ordeal.stage.is_drained(), f"complaints of a full {name}"
         )
+    return was_full
 
 
 def _write_into_the_full_log(ordeal: Ordeal, host: Host) -> None:
