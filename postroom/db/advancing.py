@@ -50,10 +50,10 @@ def advance_all(
 @cache
 def _advancing(names: tuple[str, ...]) -> Update:
     """Return the statement that moves a row and sets `names`; made once, for making it costs the most."""
-    table = INBOUND_MESSAGE
-    mine = (table.c.org_id == bindparam("row_org"), table.c.id == bindparam("row_id"))
+    message = INBOUND_MESSAGE.c
+    mine = (message.org_id == bindparam("row_org"), message.id == bindparam("row_id"))
     facts: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("status", *names)}
-    return update(table).where(*mine, table.c.status == bindparam("old_status")).values(**facts)
+    return update(INBOUND_MESSAGE).where(*mine, message.status == bindparam("old_status")).values(**facts)
 
 
 def compare_and_set(connection: Connection, row: RowId, old: Status, facts: Mapping[str, Any]) -> bool:

@@ -136,17 +136,16 @@ def _ring_of_orgs() -> Select[Any]:
 
     The index is stepped through org by org, so a million rows of one cost as little as one row.
     """
-    work = WORK
 
     def next_org(last: Any) -> Any:
-        one = work.alias()
+        one = WORK.alias()
         following = select(one.c.org_id).where(one.c.state == bindparam("in_state"), one.c.org_id > last)
         return following.order_by(one.c.org_id).limit(1).scalar_subquery()
 
-    after = bindparam("after", type_=work.c.org_id.type)
+    after = bindparam("after", type_=WORK.c.org_id.type)
     ring = select(next_org(after).label("org_id")).cte("ring", recursive=True)
     ring = ring.union_all(select(next_org(ring.c.org_id)).where(ring.c.org_id.is_not(None)))
-    has_due = exists().where(work.c.org_id == ring.c.org_id, *_is_due(work.c))
+    has_due = exists().where(WORK.c.org_id == ring.c.org_id, *_is_due(WORK.c))
     found = select(ring.c.org_id).where(ring.c.org_id.is_not(None), has_due)
     return found.limit(bindparam("most", type_=Integer()))
 
@@ -154,18 +153,18 @@ def _ring_of_orgs() -> Select[Any]:
 @cache
 def _leasing(dialect: str) -> ReturningUpdate[Any]:
     """Return the statement that leases rows; a lease that nobody ended is a death."""
-    work, org = WORK, ORG.c
-    died = case((work.c.leased_until.is_not(None), 1), else_=0)
+    org = ORG.c
+    died = case((WORK.c.leased_until.is_not(None), 1), else_=0)
     changes = {
         "holder": bindparam("new_holder"),
         "leased_until": bindparam("until"),
-        "token": work.c.token + 1,
-        "deaths": work.c.deaths + died,
+        "token": WORK.c.token + 1,
+        "deaths": WORK.c.deaths + died,
     }
-    slug = select(org.slug).where(org.id == work.c.org_id).scalar_subquery().label("slug")
-    of_it = (work.c.org_id, work.c.message_id, work.c.due_at, work.c.token, work.c.deaths, slug)
+    slug = select(org.slug).where(org.id == WORK.c.org_id).scalar_subquery().label("slug")
+    of_it = (WORK.c.org_id, WORK.c.message_id, WORK.c.due_at, WORK.c.token, WORK.c.deaths, slug)
     longest_due = _longest_due_of_each(dialect)
-    return update(work).where(work.c.message_id.in_(longest_due)).values(**changes).returning(*of_it)
+    return update(WORK).where(WORK.c.message_id.in_(longest_due)).values(**changes).returning(*of_it)
 
 
 def _longest_due_of_each(dialect: str) -> Select[Any]:
@@ -173,17 +172,16 @@ def _longest_due_of_each(dialect: str) -> Select[Any]:
 
     PostgreSQL passes over the rows that another transaction holds, and is to find and lock them only once.
     """
-    org, work = ORG, WORK
-    mine, one = work.alias("mine"), work.alias("one")
-    in_turn = select(mine.c.message_id).where(mine.c.org_id == org.c.id, *_is_due(mine.c))
+    mine, one = WORK.alias("mine"), WORK.alias("one")
+    in_turn = select(mine.c.message_id).where(mine.c.org_id == ORG.c.id, *_is_due(mine.c))
     in_turn = in_turn.order_by(mine.c.due_at, mine.c.message_id).limit(bindparam("share", type_=Integer()))
-    in_turn = in_turn.correlate(org)
-    theirs = org.c.id.in_(bindparam("orgs", expanding=True))
+    in_turn = in_turn.correlate(ORG)
+    theirs = ORG.c.id.in_(bindparam("orgs", expanding=True))
     if dialect == "postgresql":
         due = in_turn.with_for_update(skip_locked=True).lateral("due")
-        once = select(due.c.message_id).join_from(org, due, true()).where(theirs).cte("once")
+        once = select(due.c.message_id).join_from(ORG, due, true()).where(theirs).cte("once")
         return select(once.c.message_id)
-    return select(one.c.message_id).join_from(org, one, one.c.message_id.in_(in_turn)).where(theirs)
+    return select(one.c.message_id).join_from(ORG, one, one.c.message_id.in_(in_turn)).where(theirs)
 
 
 def _is_due(work: Any) -> tuple[Any, ...]:

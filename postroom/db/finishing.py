@@ -89,9 +89,8 @@ def hold(connection: Connection, held: Iterable[Claim | Owed]) -> set[UUID]:
 @cache
 def _touching() -> ReturningUpdate[Any]:
     """Return the statement that holds work rows; made once, for making it costs more than running it."""
-    work = WORK
-    ours = update(work).where(*still_theirs())
-    return ours.values(holder=work.c.holder).returning(work.c.message_id)
+    ours = update(WORK).where(*still_theirs())
+    return ours.values(holder=WORK.c.holder).returning(WORK.c.message_id)
 
 
 def by_token(held: Iterable[Claim | Owed]) -> list[dict[str, Any]]:
@@ -170,20 +169,18 @@ def _still_owed() -> Select[Any]:
 
 @cache
 def _waiting_for_the_next() -> Update:
-    work = WORK
     waits: dict[str, Any] = {
         "state": WorkState.OWED,
         "due_at": bindparam("next_at"),
         "holder": None,
         "leased_until": None,
     }
-    return update(work).where(work.c.message_id.in_(bindparam("ids", expanding=True))).values(**waits)
+    return update(WORK).where(WORK.c.message_id.in_(bindparam("ids", expanding=True))).values(**waits)
 
 
 @cache
 def _ending() -> Delete:
-    work = WORK
-    return delete(work).where(work.c.message_id.in_(bindparam("ids", expanding=True)))
+    return delete(WORK).where(WORK.c.message_id.in_(bindparam("ids", expanding=True)))
 
 
 def _stored(connection: Connection, org_id: UUID, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:

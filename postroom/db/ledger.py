@@ -63,9 +63,8 @@ def _taken_back(
 @cache
 def _forgetting_parts() -> Delete:
     """Return the statement that empties ledgers; made once, for making it costs more than running it."""
-    part = PART
-    mine = (part.c.org_id == bindparam("org"), part.c.message_id.in_(bindparam("ids", expanding=True)))
-    return delete(part).where(*mine)
+    mine = (PART.c.org_id == bindparam("org"), PART.c.message_id.in_(bindparam("ids", expanding=True)))
+    return delete(PART).where(*mine)
 
 
 @cache

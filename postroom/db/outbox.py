@@ -73,12 +73,11 @@ def _striking_off() -> ReturningUpdate[Any]:
 
     It answers with columns alone: SQLite 3.40 finds an `IS NULL` false there that is true.
     """
-    outbox = OUTBOX
-    theirs = outbox.c.message_id.in_(bindparam("ids", expanding=True))
-    mine = (outbox.c.org_id == bindparam("org"), theirs, outbox.c.announced_at.is_(None))
-    told = case((outbox.c.id.in_(bindparam("told", expanding=True)), bindparam("now", type_=UtcDateTime())))
-    answer = (outbox.c.message_id, outbox.c.due_at, outbox.c.announced_at)
-    return update(outbox).where(*mine).values(announced_at=told).returning(*answer)
+    theirs = OUTBOX.c.message_id.in_(bindparam("ids", expanding=True))
+    mine = (OUTBOX.c.org_id == bindparam("org"), theirs, OUTBOX.c.announced_at.is_(None))
+    told = case((OUTBOX.c.id.in_(bindparam("told", expanding=True)), bindparam("now", type_=UtcDateTime())))
+    answer = (OUTBOX.c.message_id, OUTBOX.c.due_at, OUTBOX.c.announced_at)
+    return update(OUTBOX).where(*mine).values(announced_at=told).returning(*answer)
 
 
 def _put_off(connection: Connection, org_id: UUID, failed: Untold) -> None:

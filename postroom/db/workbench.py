@@ -112,8 +112,7 @@ def keep(connection: Connection, held: Sequence[Claim | Owed], until: datetime) 
 
 @cache
 def _lasting_until() -> Update:
-    work = WORK
-    ours = update(work).where(*still_theirs(), work.c.holder.is_not(None))
+    ours = update(WORK).where(*still_theirs(), WORK.c.holder.is_not(None))
     return ours.values(leased_until=bindparam("until"))
 
 
