@@ -36,16 +36,15 @@ _SETTLE: Final = (
     .where(*LIES_THERE, SIGHTING.c.settled_at.is_(None), SIGHTING.c.verdict.not_in(STAYING))
     .values(settled_at=bindparam("now"))
 )
-_THIS_CURSOR: Final = (
+THIS_CURSOR: Final = (
     FOLDER_CURSOR.c.source_name == bindparam("source"),
     FOLDER_CURSOR.c.folder == bindparam("place"),
     FOLDER_CURSOR.c.uidvalidity == bindparam("validity"),
 )
-_CURSOR_AT: Final = select(FOLDER_CURSOR.c.last_uid).where(*_THIS_CURSOR)
+"""The conditions of the one cursor of a folder under one UIDVALIDITY."""
+_CURSOR_AT: Final = select(FOLDER_CURSOR.c.last_uid).where(*THIS_CURSOR)
 _MOVE_CURSOR: Final = (
-    update(FOLDER_CURSOR)
-    .where(*_THIS_CURSOR)
-    .values(last_uid=bindparam("reached"), moved_at=bindparam("now"))
+    update(FOLDER_CURSOR).where(*THIS_CURSOR).values(last_uid=bindparam("reached"), moved_at=bindparam("now"))
 )
 
 

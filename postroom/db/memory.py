@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from postroom.core.places import GENERATION, Cursor, Fingerprint, KnownFile, Place
-from postroom.db.copies import LIES_THERE, move_cursor, pieces, place_of, spots
+from postroom.db.copies import LIES_THERE, THIS_CURSOR, move_cursor, pieces, place_of, spots
 from postroom.db.engine import Database
 from postroom.db.machinery import FOLDER_CURSOR, SIGHTING
 from postroom.db.tables import ORG, ORG_ALIAS
@@ -21,7 +21,7 @@ _OF_FOLDER: Final = select(FOLDER_CURSOR).where(
     FOLDER_CURSOR.c.source_name == bindparam("source"), FOLDER_CURSOR.c.folder == bindparam("place")
 )
 _OLDEST: Final = _OF_FOLDER.order_by(FOLDER_CURSOR.c.opened_at, FOLDER_CURSOR.c.uidvalidity).limit(1)
-_EXACTLY: Final = _OF_FOLDER.where(FOLDER_CURSOR.c.uidvalidity == bindparam("validity"))
+_EXACTLY: Final = select(FOLDER_CURSOR).where(*THIS_CURSOR)
 _NEWEST: Final = (
     _OF_FOLDER.where(FOLDER_CURSOR.c.uidvalidity % GENERATION == bindparam("validity"))
     .order_by(FOLDER_CURSOR.c.uidvalidity.desc())

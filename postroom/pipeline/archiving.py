@@ -1,17 +1,13 @@
-"""Raw mails into the archive, several at once: each waits for its own sync, and a disk does many in one."""
+"""Raw mails into the archive: together where they can be adopted as they are, else several at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Final
 
 from postroom.errors import SourceChanged, StoreUnavailable
 from postroom.fetcher.source import Fetched
+from postroom.storage.at_once import at_once
 from postroom.storage.store import ObjectStore
-
-_WRITERS: Final = 8  # more gain nothing on one disk
 
 Fault = SourceChanged | StoreUnavailable
 
@@ -21,27 +17,18 @@ def put_all(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fa
 
     Safe to repeat: a key says what lies under it.  Other faults than those two are raised.
     """
+    faults = dict[str, Fault]()
+
+    def put(file: tuple[str, Fetched]) -> None:
+        key, fetched = file
+        try:
+            store.put_file(key, fetched.path, fetched.sha256)
+        except (SourceChanged, StoreUnavailable) as fault:
+            faults[key] = fault
+
     try:
         adopted = store.adopt([(key, fetched.path) for key, fetched in files if fetched.own])
     except StoreUnavailable as outage:
         return [outage] * len(files)
-    rest = [file for file in files if file[0] not in adopted]
-    faults = dict(zip((key for key, _ in rest), _copied(rest, store), strict=True))
+    at_once(put, [file for file in files if file[0] not in adopted])
     return [faults.get(key) for key, _ in files]
-
-
-def _copied(files: Sequence[tuple[str, Fetched]], store: ObjectStore) -> list[Fault | None]:
-    put = partial(_put, store)
-    if len(files) < 2:  # noqa: PLR2004  (one alone needs no thread)
-        return list(map(put, files))
-    with ThreadPoolExecutor(min(len(files), _WRITERS), thread_name_prefix="archive") as writers:
-        return list(writers.map(put, files))
-
-
-def _put(store: ObjectStore, file: tuple[str, Fetched]) -> Fault | None:
-    key, fetched = file
-    try:
-        store.put_file(key, fetched.path, fetched.sha256)
-    except (SourceChanged, StoreUnavailable) as fault:
-        return fault
-    return None

@@ -90,10 +90,9 @@ def _sleep_by_waiting() -> None:
 def _work_in_one_thread() -> None:
     """Let one thread archive and take apart what it claimed: strace counts the calls of each thread."""
     from postroom.jobs import ahead, alongside, extracting  # noqa: PLC0415  (only where it is wanted)
-    from postroom.pipeline import archiving  # noqa: PLC0415  (as above)
     from postroom.storage import at_once  # noqa: PLC0415  (as above)
 
-    for module in (ahead, alongside, extracting, archiving, at_once):
+    for module in (ahead, alongside, extracting, at_once):
         vars(module)["ThreadPoolExecutor"] = _OneThread
 
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,13 @@ def test_an_object_is_one_plain_file_under_its_key(tmp_path: Path) -> None:
     assert (tmp_path / "org/raw/ab/abcd").read_bytes() == b"mail"
 
 
-def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def recorded(monkeypatch: pytest.MonkeyPatch, named: Callable[[str], str]) -> list[str]:
+    """Return a list of what is synced and renamed from now on; `named` is told the link to an open file."""
     order: list[str] = []
     real_fsync, real_rename = os.fsync, Path.rename
 
     def fsync(handle: int) -> None:
-        order.append("fsync folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "fsync file")  # noqa: PTH112  (a link that names an open file)
+        order.append(named(f"/proc/self/fd/{handle}"))
         real_fsync(handle)
 
     def rename(self: Path, target: Path) -> Path:
@@ -40,8 +40,15 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "rename", rename)
+    return order
 
+
+def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "org").mkdir()
+    order = recorded(monkeypatch, lambda link: "fsync folder" if Path(link).is_dir() else "fsync file")
+
     LocalStore(tmp_path).put("org/mail", b"mail")
 
     assert order[-3:] == ["fsync file", "rename", "fsync folder"]
@@ -50,24 +57,12 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
 def test_files_that_are_adopted_are_synced_before_their_names_and_those_before_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order: list[str] = []
-    real_fsync, real_rename = os.fsync, Path.rename
-
-    def fsync(handle: int) -> None:
-        order.append(os.readlink(f"/proc/self/fd/{handle}").removeprefix(f"{tmp_path}/"))  # noqa: PTH115  (a link that names an open file)
-        real_fsync(handle)
-
-    def rename(self: Path, target: Path) -> Path:
-        order.append("rename")
-        return real_rename(self, target)
-
     (tmp_path / "a").write_bytes(b"mail")
     (tmp_path / "b").write_bytes(b"mail too")
     store = LocalStore(tmp_path / "archive")
     store.put("org/1/first", b"makes the folders")
     store.put("org/2/first", b"makes the folders")
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "rename", rename)
+    order = recorded(monkeypatch, lambda link: str(Path(link).readlink()).removeprefix(f"{tmp_path}/"))
 
     adopted = store.adopt([("org/1/mail", tmp_path / "a"), ("org/2/mail", tmp_path / "b")])
 
