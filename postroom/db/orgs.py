@@ -100,7 +100,7 @@ class SqlDirectory:
 
 def _resolved(connection: Connection, slugs: Sequence[str]) -> dict[str, Org]:
     ask = partial(connection.execute, parameters={"slugs": list(slugs)})
-    return {row.asked: _org(row) for row in [*ask(_aliased()), *ask(_named())]}
+    return {row.asked: org_of(row) for row in [*ask(_aliased()), *ask(_named())]}
 
 
 @cache
@@ -115,7 +115,8 @@ def _aliased() -> Select[Any]:
     return select(ORG_ALIAS.c.slug.label("asked"), ORG).where(ORG.c.id == ORG_ALIAS.c.org_id, asked)
 
 
-def _org(row: Row[Any]) -> Org:
+def org_of(row: Row[Any]) -> Org:
+    """Return the org of a row that has the columns of ORG."""
     return Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
 
 

@@ -14,8 +14,9 @@ from postroom.db.dialect import insert_missing
 from postroom.db.engine import Database
 from postroom.db.ids import NOBODY
 from postroom.db.machinery import STANDING_RULE
+from postroom.db.orgs import org_of
 from postroom.db.tables import ORG
-from postroom.db.values import Org, Standing
+from postroom.db.values import Standing
 from postroom.errors import NotFound, UsageFault
 
 
@@ -81,6 +82,5 @@ class SqlStandingRules:
             for piece in pieces(sorted(recipients)):
                 mine = (STANDING_RULE.c.source_name == source, STANDING_RULE.c.recipient.in_(piece))
                 for row in connection.execute(rules.where(*mine)):
-                    of_rule = Org(row.id, row.slug, tuple(row.allow_from), row.suspended_at is not None)
-                    found[row.recipient] = Standing(row.rule_id, of_rule)
+                    found[row.recipient] = Standing(row.rule_id, org_of(row))
         return found
